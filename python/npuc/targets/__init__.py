@@ -1,1 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The machines: one file each, found by walking this folder."""
+
+import importlib
+import pkgutil
+
+from npuc.errors import TargetUnknown
+from npuc.targets.base import Target
+
+_NO_MACHINES = {"base"}
+
+
+def names() -> tuple[str, ...]:
+    """Names of every described machine, sorted."""
+    return tuple(sorted(_all()))
+
+
+def get(name: str, sram_kib: int | None = None) -> Target:
+    """The machine called `name`, with its SRAM capacity replaced where `sram_kib` says so.
+
+    Raises:
+        TargetUnknown: no such machine.
+    """
+    machines = _all()
+    if name not in machines:
+        raise TargetUnknown(f"there is no target '{name}'", found=name, wanted=", ".join(sorted(machines)), advice="run `npuc targets` for a description of each")
+    machine = machines[name]
+    if sram_kib is None:
+        return machine
+    if sram_kib < 1:
+        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib} KiB", wanted="1 KiB or more")
+    return machine.with_sram(sram_kib * 1024)
+
+
+def _all() -> dict[str, Target]:
+    found = {}
+    for info in pkgutil.iter_modules(__path__):
+        if info.name in _NO_MACHINES:
+            continue
+        machine = importlib.import_module(f"{__name__}.{info.name}").TARGET
+        found[machine.name] = machine
+    return found
