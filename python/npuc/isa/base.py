@@ -1,0 +1,330 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fields, operands and instructions: what encoder, decoder, disassembler, `npu_cmd` ops and docs are generated from."""
+
+import enum
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.errors import OutOfBounds
+from npuc.targets.base import Target
+
+
+class Space(enum.IntEnum):
+    """Where an operand lives."""
+
+    NONE = 0
+    SRAM = 1
+    DRAM = 2
+
+
+class DType(enum.IntEnum):
+    """Element types; bf16 and f32 are reserved."""
+
+    I8 = 0
+    I16 = 1
+    I32 = 2
+    BF16 = 3
+    F32 = 4
+
+    @property
+    def bytes(self) -> int:
+        return (1, 2, 4, 2, 4)[self]
+
+    @property
+    def numpy(self) -> type:
+        """The numpy dtype; the reserved types have none yet and raise KeyError."""
+        return {DType.I8: np.int8, DType.I16: np.int16, DType.I32: np.int32}[self]
+
+
+class Unit(enum.Enum):
+    """Which kind of unit runs an instruction; the target maps kinds to queues."""
+
+    MAC = "mac"
+    VECTOR = "vector"
+    DMA = "dma"
+    ANY = "any"
+
+
+Shape4 = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """The bytes {start + sum(i_k * strides[k]) + [0, run_bytes)}, 0 <= i_k < counts[k]."""
+
+    start: int
+    run_bytes: int
+    counts: tuple[int, ...] = ()
+    strides: tuple[int, ...] = ()
+
+    @property
+    def low(self) -> int:
+        """First byte touched."""
+        return self.start + sum((n - 1) * s for n, s in zip(self.counts, self.strides, strict=True) if s < 0)
+
+    @property
+    def high(self) -> int:
+        """One past the last byte touched."""
+        return self.start + self.run_bytes + sum((n - 1) * s for n, s in zip(self.counts, self.strides, strict=True) if s > 0)
+
+    def run_starts(self) -> np.ndarray:
+        """Sorted i64 start addresses of every run."""
+        starts = np.array([self.start], np.int64)
+        for count, stride in zip(self.counts, self.strides, strict=True):
+            starts = (starts[:, None] + np.arange(count, dtype=np.int64) * stride).ravel()
+        return np.unique(starts)
+
+    def overlaps(self, other: "Extent") -> bool:
+        """True where both touch at least one byte in common; exact for strided extents."""
+        if self.high <= other.low or other.high <= self.low:
+            return False
+        if not self.counts and not other.counts:
+            return True
+        mine, theirs = self.run_starts(), other.run_starts()
+        # the nearest of my runs that starts at or below each of theirs, and the one above
+        below = np.searchsorted(mine, theirs, side="right") - 1
+        hit_below = (below >= 0) & (theirs < mine[np.maximum(below, 0)] + self.run_bytes)
+        above = np.minimum(below + 1, len(mine) - 1)
+        hit_above = (mine[above] >= theirs) & (mine[above] < theirs + other.run_bytes)
+        return bool((hit_below | hit_above).any())
+
+
+def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
+    """Fold contiguous inner dimensions into one run."""
+    run, counts, kept = element_bytes, [], []
+    for extent, stride in sorted(zip(shape, strides, strict=True), key=lambda pair: abs(pair[1])):
+        if extent == 1 or stride == 0:
+            continue
+        if stride == run and not counts:
+            run *= extent
+        else:
+            counts.append(extent)
+            kept.append(stride)
+    return Extent(start, run, tuple(counts), tuple(kept))
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A 4-D NHWC view of bytes in one memory.
+
+    Attributes:
+        space: memory.
+        dtype: element type.
+        base: byte address of row 0 of the view's buffer (with a ring: of the ring's first row).
+        shape: N, H, W, C in elements, padding excluded.
+        strides: bytes from one element to the next along N, H, W, C; 0 broadcasts.
+        pad: top, bottom, left, right positions that read as `pad_value` and touch no memory (inputs only).
+        pad_value: usually the zero point.
+        wrap_rows: 0, or the number of rows of the ring: row h lies at base + ((first_row + h) % wrap_rows) * strides[1].
+        first_row: ring row of the view's row 0.
+    """
+
+    space: Space
+    dtype: DType
+    base: int
+    shape: Shape4
+    strides: Shape4
+    pad: Shape4 = (0, 0, 0, 0)
+    pad_value: int = 0
+    wrap_rows: int = 0
+    first_row: int = 0
+
+    @classmethod
+    def absent(cls) -> "Operand":
+        """The operand that an instruction does without."""
+        return cls(Space.NONE, DType.I8, 0, (0, 0, 0, 0), (0, 0, 0, 0))
+
+    @classmethod
+    def dense(cls, space: Space, base: int, shape: Shape4, dtype: DType = DType.I8) -> "Operand":
+        """A contiguous NHWC tensor at `base`."""
+        _, height, width, channels = shape
+        element = dtype.bytes
+        return cls(space, dtype, base, shape, (height * width * channels * element, width * channels * element, channels * element, element))
+
+    @property
+    def present(self) -> bool:
+        return self.space is not Space.NONE
+
+    @property
+    def padded_shape(self) -> Shape4:
+        """N, H, W, C including padding."""
+        n, height, width, channels = self.shape
+        top, bottom, left, right = self.pad
+        return n, height + top + bottom, width + left + right, channels
+
+    @property
+    def elements(self) -> int:
+        n, height, width, channels = self.shape
+        return n * height * width * channels
+
+    def padded(self, pad: Shape4, value: int) -> "Operand":
+        """The same view with padding around it."""
+        return replace(self, pad=pad, pad_value=value)
+
+    def _row_pieces(self) -> list[tuple[int, int, int]]:
+        """(address of first row, first row of the view, rows) of each stretch without a wrap."""
+        _, height, _, _ = self.shape
+        if not self.wrap_rows:
+            return [(self.base + self.first_row * self.strides[1], 0, height)]
+        if height > self.wrap_rows:
+            raise OutOfBounds("an operand has more rows than its ring", found=height, wanted=f"at most {self.wrap_rows}")
+        start = self.first_row % self.wrap_rows
+        head = min(height, self.wrap_rows - start)
+        pieces = [(self.base + start * self.strides[1], 0, head)]
+        if head < height:
+            pieces.append((self.base, head, height - head))
+        return pieces
+
+    def extents(self) -> tuple[Extent, ...]:
+        """The exact bytes the view touches."""
+        if not self.present or self.elements == 0:
+            return ()
+        n, _, width, channels = self.shape
+        return tuple(
+            _merge(address, self.dtype.bytes, (n, rows, width, channels), self.strides) for address, _, rows in self._row_pieces()
+        )
+
+    def traffic_bytes(self, burst_bytes: int) -> int:
+        """Port bytes of one pass over the view, every contiguous run rounded up to whole bursts."""
+        total = 0
+        for extent in self.extents():
+            runs = 1
+            for count in extent.counts:
+                runs *= count
+            total += runs * -(-extent.run_bytes // burst_bytes) * burst_bytes
+        return total
+
+    def _view(self, memory: np.ndarray, address: int, rows: int) -> np.ndarray:
+        """Typed strided view of `rows` rows at `address` into a u8 memory; bounds checked."""
+        n, _, width, channels = self.shape
+        shape = (n, rows, width, channels)
+        low = address + sum(min(0, (count - 1) * stride) for count, stride in zip(shape, self.strides, strict=True))
+        high = address + self.dtype.bytes + sum(max(0, (count - 1) * stride) for count, stride in zip(shape, self.strides, strict=True))
+        if low < 0 or high > memory.size:
+            raise OutOfBounds(f"an access leaves {self.space.name}", found=f"bytes {low}..{high}", wanted=f"0..{memory.size}")
+        return np.ndarray(shape, self.dtype.numpy, buffer=memory.data, offset=address, strides=self.strides)
+
+    def read(self, memory: np.ndarray) -> np.ndarray:
+        """Gather the view, padding included, as [N, H, W, C] of the operand's dtype.
+
+        Args:
+            memory: u8 [bytes] image of the operand's memory.
+
+        Raises:
+            OutOfBounds: the view leaves the memory.
+        """
+        out = np.full(self.padded_shape, self.pad_value, self.dtype.numpy)
+        top, _, left, _ = self.pad
+        _, _, width, _ = self.shape
+        for address, row, rows in self._row_pieces():
+            out[:, top + row : top + row + rows, left : left + width] = self._view(memory, address, rows)
+        return out
+
+    def write(self, memory: np.ndarray, values: np.ndarray) -> None:
+        """Scatter `values` [N, H, W, C] into the view; padding must be zero.
+
+        Raises:
+            OutOfBounds: the view leaves the memory.
+        """
+        for address, row, rows in self._row_pieces():
+            self._view(memory, address, rows)[...] = values[:, row : row + rows]
+
+
+def _scalar(fmt: str, bits: int, signed: bool, doc: str, default: int = 0) -> Any:
+    return field(default=default, metadata={"fmt": fmt, "bits": bits, "signed": signed, "doc": doc})
+
+
+def u8(doc: str, default: int = 0) -> Any:
+    """An unsigned 8-bit field."""
+    return _scalar("B", 8, False, doc, default)
+
+
+def u16(doc: str, default: int = 0) -> Any:
+    """An unsigned 16-bit field."""
+    return _scalar("H", 16, False, doc, default)
+
+
+def u32(doc: str, default: int = 0) -> Any:
+    """An unsigned 32-bit field."""
+    return _scalar("I", 32, False, doc, default)
+
+
+def i16(doc: str, default: int = 0) -> Any:
+    """A signed 16-bit field."""
+    return _scalar("h", 16, True, doc, default)
+
+
+def i32(doc: str, default: int = 0) -> Any:
+    """A signed 32-bit field."""
+    return _scalar("i", 32, True, doc, default)
+
+
+def choice(kind: type[enum.IntEnum], doc: str) -> Any:
+    """An 8-bit enumeration; names are printed, codes are encoded."""
+    return field(default=kind(0), metadata={"fmt": "B", "bits": 8, "enum": kind, "doc": doc})
+
+
+def operand(doc: str, *, role: str) -> Any:
+    """An operand field; role is "in", "in?" (may be absent) or "out"."""
+    return field(default_factory=Operand.absent, metadata={"operand": role, "doc": doc})
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """Base of every instruction; a subclass declares opcode, mnemonic, unit and fields."""
+
+    opcode: ClassVar[int] = -1
+    mnemonic: ClassVar[str] = ""
+    unit: ClassVar[Unit] = Unit.ANY
+
+    def reads(self) -> tuple[Operand, ...]:
+        """Operands read, absent ones left out."""
+        return self._operands("in", "in?")
+
+    def writes(self) -> tuple[Operand, ...]:
+        """Operands written."""
+        return self._operands("out")
+
+    def _operands(self, *roles: str) -> tuple[Operand, ...]:
+        chosen = (getattr(self, f.name) for f in fields(self) if f.metadata.get("operand") in roles)
+        return tuple(value for value in chosen if value.present)
+
+    def busy_cycles(self, target: Target) -> int:
+        """Cycles of the unit's own work, memory ports aside."""
+        raise TypeError(f"{type(self).__name__} does not say its cycles")
+
+    def traffic(self, target: Target) -> dict[Space, int]:
+        """Port bytes by memory; by default every operand passes once."""
+        total: dict[Space, int] = {}
+        for view in (*self.reads(), *self.writes()):
+            memory = target.sram if view.space is Space.SRAM else target.dram
+            total[view.space] = total.get(view.space, 0) + view.traffic_bytes(memory.burst_bytes)
+        return total
+
+    def latency(self, target: Target) -> int:
+        """Cycles before the first byte moves; once an instruction."""
+        return target.sram.read_latency
+
+    def cycles(self, target: Target) -> int:
+        """Cycles the instruction takes alone: latency, then the longest of unit and ports."""
+        ports = (memory.cycles(size) for memory, size in self._port_work(target))
+        return self.latency(target) + max(self.busy_cycles(target), *ports, 0)
+
+    def _port_work(self, target: Target) -> list[tuple[Any, int]]:
+        traffic = self.traffic(target)
+        return [(target.sram if space is Space.SRAM else target.dram, size) for space, size in traffic.items()] or [(target.sram, 0)]
+
+    def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
+        """Execute on u8 memory images; `kernels` is the engine's kernel namespace (see npuc.numerics.kernels)."""
+        raise TypeError(f"{type(self).__name__} does not say its effect")
+
+
+@dataclass(frozen=True)
+class Command:
+    """An instruction in a queue, with the layer it serves."""
+
+    instruction: Instruction
+    queue: str
+    location: str = ""

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contract of an op: what it means, which input a region needs, what a machine refuses, which commands run it.
+
+An op is a frozen dataclass, free of MLIR. Activations are NHWC; a region is (start, size) per dimension.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.isa.base import DType, Instruction, Operand, Shape4
+from npuc.targets.base import Target
+
+NUMPY_DTYPES = {
+    "i1": np.bool_, "i8": np.int8, "ui8": np.uint8, "i16": np.int16, "i32": np.int32, "i64": np.int64, "f32": np.float32, "f64": np.float64,
+}  # fmt: skip
+
+Region = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape and element type (MLIR's name: i8, i16, i32, f32, ...) of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def elements(self) -> int:
+        count = 1
+        for extent in self.shape:
+            count *= extent
+        return count
+
+    @property
+    def bytes(self) -> int:
+        return self.elements * np.dtype(NUMPY_DTYPES[self.dtype]).itemsize
+
+    @property
+    def whole(self) -> Region:
+        """The region that covers everything."""
+        return tuple((0, extent) for extent in self.shape)
+
+    @property
+    def nhwc(self) -> Shape4:
+        """The shape as N, H, W, C: [C], [W, C], [H, W, C] gain leading ones.
+
+        Raises:
+            ValueError: more than four dimensions.
+        """
+        if len(self.shape) > 4:
+            raise ValueError(f"tensor has rank {len(self.shape)}, wanted at most 4")
+        return (1,) * (4 - len(self.shape)) + self.shape  # type: ignore[return-value]
+
+    def __str__(self) -> str:
+        return "x".join([*map(str, self.shape), self.dtype])
+
+
+def region_type(tensor: TensorType, region: Region) -> TensorType:
+    """The type of `tensor` cut to `region`."""
+    return TensorType(tuple(size for _, size in region), tensor.dtype)
+
+
+def cut(array: np.ndarray, region: Region) -> np.ndarray:
+    """The part of `array` that `region` names."""
+    return array[tuple(slice(start, start + size) for start, size in region)]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a machine cannot run an op: the rule in words, what was found, what was wanted."""
+
+    rule: str
+    found: str
+    wanted: str
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One part of an op: an op of its own on parts of the inputs.
+
+    Attributes:
+        spec: the tile as an ordinary op (shapes, padding and per-channel parameters adjusted).
+        regions: for each input of the whole op, the part that the tile reads.
+    """
+
+    spec: "OpSpec"
+    regions: tuple[Region, ...]
+
+
+def param(doc: str, default: Any = None, **kwargs: Any) -> Any:
+    """A parameter of an op that is an attribute in MLIR; `doc` goes into the reference."""
+    metadata = {"param": True, "doc": doc}
+    return field(default=default, metadata=metadata, **kwargs)
+
+
+@dataclass(frozen=True)
+class OpSpec:
+    """Base of every op.
+
+    Attributes:
+        inputs: types of all operands, parameters (weights, bias, table) included.
+        output: type of the one result.
+    """
+
+    name: ClassVar[str] = ""
+    # operand names in order, and which of them are parameters packed into one blob beside the instruction
+    operand_names: ClassVar[tuple[str, ...]] = ("input",)
+    param_operands: ClassVar[tuple[int, ...]] = ()
+    # a view changes the type alone; nothing moves
+    is_view: ClassVar[bool] = False
+    # runs on the host only
+    host_only: ClassVar[bool] = False
+
+    inputs: tuple[TensorType, ...]
+    output: TensorType
+
+    @classmethod
+    def params(cls) -> tuple[Any, ...]:
+        """The dataclass fields that are attributes in MLIR."""
+        return tuple(f for f in fields(cls) if f.metadata.get("param"))
+
+    @property
+    def activations(self) -> tuple[int, ...]:
+        """Indices of the operands that are not parameters."""
+        return tuple(i for i in range(len(self.inputs)) if i not in self.param_operands)
+
+    # what the op means -------------------------------------------------------------------------
+
+    def problems(self) -> Iterator[str]:
+        """Well-formedness, target aside: what is wrong, one sentence each (the MLIR verifier prints them)."""
+        return iter(())
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        """The value, to the bit."""
+        raise TypeError(f"{self.name} has no reference")
+
+    def tile(self, region: Region) -> Tile:
+        """The op cut to `region` of its output. Every partition of the output equals the whole."""
+        raise TypeError(f"{self.name} cannot be tiled")
+
+    @property
+    def splits(self) -> frozenset[int]:
+        """Output dimensions along which the op may be tiled."""
+        return frozenset()
+
+    def macs(self) -> int:
+        """Multiply-accumulates of the whole op, padding included."""
+        return 0
+
+    # what this machine makes of it -------------------------------------------------------------
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        """What `target` refuses, whatever the tiling."""
+        return iter(())
+
+    def scratch_bytes(self, target: Target) -> int:
+        """SRAM the commands need beside operands."""
+        return 0
+
+    def param_bytes(self) -> int:
+        """Bytes of the packed parameter blob, 0 where there are no parameters."""
+        return 0
+
+    def pack_params(self, *arrays: np.ndarray) -> bytes:
+        """The blob that lies in SRAM while the op runs, from the values of the parameter operands."""
+        return b""
+
+    def array_cycles(self, target: Target) -> int:
+        """The unit's own lower bound for the whole op: edge waste and depthwise rate included, memory aside."""
+        return 0
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        """The commands of the op.
+
+        Args:
+            inputs: one operand for each activation, in order, without padding.
+            output: where the result goes.
+            params: u8 blob in SRAM as `pack_params` lays it out, or absent.
+            scratch: `scratch_bytes` bytes in SRAM, or absent.
+        """
+        raise TypeError(f"{self.name} has no commands")
+
+
+def dense_operand(tensor: TensorType, space: Any, base: int) -> Operand:
+    """`tensor` laid out contiguously at `base`."""
+    return Operand.dense(space, base, tensor.nhwc, DType[tensor.dtype.upper()])
