@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Float `torch.nn.Module` in, quantized `ExportedProgram` out."""
+
+import contextlib
+import copy
+import logging
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import torch
+from torch.export import ExportedProgram
+from torch.fx import GraphModule
+from torchao.quantization.pt2e import FixedQParamsObserver, ObserverBase
+from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
+
+from npuc.errors import ImportFailed, NpucError, UserInputError
+from npuc.quantize.bias_correction import MeanRecorder, correct_biases
+from npuc.quantize.calibration import samples
+from npuc.quantize.graph import protect_shared_convolutions
+from npuc.quantize.names import is_quantize_op, layer_name, op_name, stamp_inserted, stamp_layer_names
+from npuc.quantize.quantizer import NpuQuantizer
+
+log = logging.getLogger("npuc")
+
+# Bias correction keeps every sample's live activations; more samples no longer change the means.
+BIAS_CORRECTION_SAMPLES = 32
+
+
+@dataclass(frozen=True)
+class QuantizationReport:
+    """What was done. `seconds` is by stage; `float_ops` are (layer, op) that kept float operands and results."""
+
+    observer: str = ""
+    seed: int = 0
+    samples: int = 0
+    bias_corrected: int = 0
+    already_quantized: bool = False
+    float_ops: tuple[tuple[str, str], ...] = ()
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def is_quantized(program: ExportedProgram | GraphModule) -> bool:
+    """Whether PT2E has been here: the graph holds quantize or dequantize ops."""
+    return any(node.op == "call_function" and is_quantize_op(node) for node in program.graph.nodes)
+
+
+def quantize_module(
+    module: torch.nn.Module | ExportedProgram,
+    example_inputs: tuple,
+    calibration=None,
+    *,
+    observer: str = "minmax",
+    bias_correction: bool = False,
+    seed: int = 0,
+    progress: Callable[[str, int, int | None], None] | None = None,
+) -> tuple[ExportedProgram, QuantizationReport]:
+    """Quantize a float network to int8 by PT2E.
+
+    The module's parameters, buffers and training flags are the same afterwards, also when this fails.
+
+    Args:
+        module: a float module, a float `ExportedProgram`, or a PT2E-quantized one, which comes back unchanged.
+        example_inputs: tuple of tensors, one for each argument of `forward`; fixes all shapes, the batch included.
+        calibration: see `npuc.quantize.calibration.samples`; not needed for a program that is already quantized.
+        observer: "minmax" or "histogram".
+        bias_correction: shift biases so that each layer's mean output is the float network's.
+        seed: for every random choice; reported.
+        progress: called with (stage, done, total or None).
+
+    Returns the quantized program, on the CPU, and a report.
+    Raises `CalibrationMissing`, `InputMismatch`, `UserInputError`, and `ImportFailed` where torch.export fails.
+    """
+    if isinstance(module, ExportedProgram) and is_quantized(module):
+        stamp_layer_names(module.graph)
+        return module, QuantizationReport(already_quantized=True)
+    examples = _checked_examples(example_inputs)
+    quantizer = NpuQuantizer(observer)
+    seconds: dict[str, float] = {}
+    source = module.module(check_guards=False) if isinstance(module, ExportedProgram) else module
+    data = samples(calibration, examples, source, seed)
+    tell = progress or (lambda stage, done, total: None)
+
+    with _eval_mode(source), torch.no_grad(), _quiet():
+        with _timed(seconds, "export"):
+            float_graph = _float_graph(module, examples)
+        with _timed(seconds, "prepare"):
+            reference = copy.deepcopy(float_graph) if bias_correction else None
+            prepared = prepare_pt2e(float_graph, quantizer)
+        with _timed(seconds, "calibrate"):
+            total = len(calibration) if hasattr(calibration, "__len__") and not isinstance(calibration, str) else None
+            kept, count = [], 0
+            for inputs in data:
+                prepared(*inputs)
+                count += 1
+                tell("calibrate", count, total)
+                if bias_correction and len(kept) < BIAS_CORRECTION_SAMPLES:
+                    kept.append(inputs)
+        _check_observed(prepared)
+        with _timed(seconds, "convert"):
+            converted = convert_pt2e(prepared)
+            stamp_inserted(converted.graph)
+        corrected = 0
+        if reference is not None:
+            with _timed(seconds, "correct biases"):
+                recorder = MeanRecorder(reference)
+                for inputs in kept:
+                    recorder.add(inputs)
+                corrected = correct_biases(converted, recorder.means(), kept, lambda done, of: tell("correct biases", done, of))
+        with _timed(seconds, "re-export"):
+            program = torch.export.export(converted.cpu(), tuple(x.cpu() for x in examples))
+    report = QuantizationReport(observer, seed, count, corrected, False, _float_ops(program), seconds)
+    log.info("quantized on %d samples, observer %s, seed %d, %d ops left in float", count, observer, seed, len(report.float_ops))
+    return program, report
+
+
+def _checked_examples(example_inputs) -> tuple:
+    if isinstance(example_inputs, torch.Tensor):
+        example_inputs = (example_inputs,)
+    if not isinstance(example_inputs, (tuple, list)) or not all(isinstance(x, torch.Tensor) for x in example_inputs):
+        raise UserInputError("example_inputs must be tensors", found=type(example_inputs).__name__, wanted="a tuple of tensors, one an argument")
+    return tuple(example_inputs)
+
+
+def _float_graph(module: torch.nn.Module | ExportedProgram, examples: tuple) -> GraphModule:
+    """Export, name the layers, and keep batch-norm folding away from convolutions that others read."""
+    program = module
+    if not isinstance(program, ExportedProgram):
+        try:
+            device_examples = tuple(x.to(_device_of(module, x)) for x in examples)
+            program = torch.export.export(module, device_examples)
+        except NpucError:
+            raise
+        except Exception as error:  # torch.export raises whatever the module's own code and dynamo raise
+            raise ImportFailed(
+                "torch.export could not trace the module", rule=str(error).strip().split("\n")[0],
+                advice="make torch.export.export(module, example_inputs) work first",
+            ) from error  # fmt: skip
+    graph = program.module(check_guards=False)
+    stamp_layer_names(graph.graph)
+    protect_shared_convolutions(graph)
+    return graph
+
+
+def _device_of(module: torch.nn.Module, fallback: torch.Tensor) -> torch.device:
+    for tensor in (*module.parameters(), *module.buffers()):
+        return tensor.device
+    return fallback.device
+
+
+def _check_observed(prepared: GraphModule) -> None:
+    """An observer that saw no value, or a value that is not finite, would give meaningless scales."""
+    for node in prepared.graph.nodes:
+        if node.op != "call_module":
+            continue
+        observer = prepared.get_submodule(str(node.target))
+        if not isinstance(observer, ObserverBase) or isinstance(observer, FixedQParamsObserver):
+            continue
+        if not bool(torch.isfinite(observer.min_val).all() and torch.isfinite(observer.max_val).all()):
+            raise UserInputError(
+                "calibration produced values that are not finite",
+                layer=layer_name(node.args[0]),
+                found=f"range {observer.min_val.min().item()} .. {observer.max_val.max().item()}",
+                wanted="a finite range",
+                advice="check the calibration inputs and the network's weights",
+            )
+
+
+def _float_ops(program: ExportedProgram) -> tuple[tuple[str, str], ...]:
+    """Ops that read a float value no dequantize made: they are not quantized."""
+    found = []
+    for node in program.graph.nodes:
+        if node.op != "call_function" or is_quantize_op(node) or not op_name(node):
+            continue
+        readers = list(node.users)
+        fused = any(op_name(user) or is_quantize_op(user) for user in readers) and all(is_quantize_op(user) for user in readers)
+        sources = [source for source in node.all_input_nodes if source.op == "call_function"]
+        if sources and not fused and not all(is_quantize_op(source) for source in sources):
+            found.append((layer_name(node), op_name(node)))
+    return tuple(found)
+
+
+@contextlib.contextmanager
+def _eval_mode(module: torch.nn.Module) -> Iterator[None]:
+    """Set every submodule to eval and give each its own flag back."""
+    flags = [(sub, sub.training) for sub in module.modules()]
+    try:
+        for sub, _ in flags:
+            sub.training = False
+        yield
+    finally:
+        for sub, flag in flags:
+            sub.training = flag
+
+
+@contextlib.contextmanager
+def _timed(seconds: dict[str, float], stage: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        seconds[stage] = time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """torch and torchao warn about their own internals while exporting; nothing there is for our user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
