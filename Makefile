@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+# The few commands. Each makes what it needs: a virtual environment in .venv with the exact versions of constraints.txt, and
+# npuc itself installed into it, again whenever its sources change. `make PYTHON=python3.12 test` picks another interpreter.
+#
+#   make demo     EfficientNet-Lite0 on photos: compile, run on the simulator, compare, profile
+#   make test     lit and pytest, all of it
+#   make check    ruff, pyright, import-linter, house tests
+#   make golden   writes the golden files anew: look at the diff before committing it
+#   make bench    the figures of the notes: compile time, cycles, accuracy
+#   make docs     generated reference pages
+#   make wheel    builds a wheel and tries it in an empty environment
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+SHELL := /bin/bash
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# On more than one thread the numeric libraries spin against the parallel test processes: far slower, not faster.
+export OMP_NUM_THREADS := 1
+TEST_PROCESSES ?= 2
+
+# Folders too: a file that goes away changes its folder's time.
+SOURCES := pyproject.toml CMakeLists.txt $(wildcard README.md) LICENSE THIRD_PARTY.md \
+  $(shell find python dialects lib \( -name __pycache__ -o -name '_native*' -o -path python/npuc/dialects \) -prune -o \( -type d -o -type f \) -print)
+
+.PHONY: help demo test check golden bench docs wheel clean
+help:
+	@sed -n 's/^#   //p' Makefile
+
+# Dependencies are installed once, npuc without them whenever a source changes: a plain installation, because an editable one
+# keeps a list of the files it knew and misses new ones.
+$(VENV)/python.stamp:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1), wanted Python 3.11 or newer: make PYTHON=... $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/demo.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt tools/requirements.py
+	$(BIN)/python tools/requirements.py demo > $(VENV)/demo.txt
+	$(PIP) install --quiet -c constraints.txt -r $(VENV)/demo.txt cmake ninja
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/demo.stamp
+	$(BIN)/python tools/requirements.py dev tflite onnx schedule > $(VENV)/dev.txt
+	$(PIP) install --quiet -c constraints.txt -r $(VENV)/dev.txt
+	@touch $@
+
+$(VENV)/npuc.stamp: $(VENV)/demo.stamp $(SOURCES)
+	$(PIP) install --quiet --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+DEMO := $(VENV)/demo.stamp $(VENV)/npuc.stamp
+DEV := $(VENV)/dev.stamp $(VENV)/npuc.stamp
+
+demo: $(DEMO)
+	$(BIN)/python examples/demo_efficientnet_lite0.py
+
+# Both run, whatever the first says; pytest's closing line is the last one.
+test: $(DEV)
+	@$(BIN)/python -m lit.main -sv -j$(TEST_PROCESSES) --allow-empty-runs test; lit_status=$$?; \
+	 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) && exit $$lit_status
+
+check: $(DEV)
+	@test -e python/npuc/dialects || ln -s ../../dialects python/npuc/dialects
+	$(BIN)/ruff check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q test/house
+
+golden: $(DEV)
+	$(BIN)/python -m pytest -q test/golden --update-golden
+
+bench: $(DEV)
+	$(BIN)/python tools/bench.py
+
+docs: $(DEV)
+	$(BIN)/python tools/gen_docs.py
+
+# The environment that tries the wheel gets numpy and rich, and nothing of MLIR and torch.
+wheel: $(DEV)
+	rm -rf dist $(VENV)-wheel
+	$(PIP) wheel --quiet --no-deps --no-build-isolation -w dist .
+	$(PYTHON) -m venv $(VENV)-wheel
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check install --quiet -c constraints.txt numpy rich
+	$(VENV)-wheel/bin/python -m pip --disable-pip-version-check install --quiet --no-deps dist/npuc-*.whl
+	cd dist && ../$(VENV)-wheel/bin/python ../tools/check_wheel.py $(abspath $(wildcard test/golden/*.npub))
+
+clean:
+	rm -rf $(VENV) $(VENV)-wheel build dist
