@@ -48,8 +48,8 @@ def main() -> int:
     if loaded:
         print(f"check_wheel: {', '.join(loaded)} got imported, wanted none of {', '.join(sorted(HEAVY))}")
         return 1
-    native = importlib.util.find_spec("npuc._native") is not None
-    print(f"check_wheel: {len(names)} modules import alone, {len(sys.argv) - 1} programs run; npuc._native is {'' if native else 'not '}there")
+    native = "there" if importlib.util.find_spec("npuc._native") else "absent"
+    print(f"check_wheel: {len(names)} modules import alone, {len(sys.argv) - 1} programs run; npuc._native is {native}")
     return 0
 
 
