@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The part of a network that one NPU segment runs, as specs and values: what the planner sees."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from npuc.ops.base import OpSpec, Region, TensorType
+from npuc.targets.base import Target
+
+
+def row_axis(tensor: TensorType) -> int | None:
+    """Index of the dimension that is H in the NHWC view; None where the tensor has fewer than three."""
+    return len(tensor.shape) - 3 if len(tensor.shape) >= 3 else None
+
+
+def rows(tensor: TensorType) -> int:
+    """Extent of H in the NHWC view."""
+    return tensor.nhwc[1]
+
+
+def row_bytes(tensor: TensorType) -> int:
+    """Bytes of one row of the NHWC view."""
+    return tensor.bytes // rows(tensor) if tensor.bytes else 0
+
+
+def with_rows(tensor: TensorType, low: int, high: int) -> Region:
+    """The region of rows low .. high - 1, whole elsewhere."""
+    axis = row_axis(tensor)
+    return tuple((low, high - low) if i == axis else (0, extent) for i, extent in enumerate(tensor.shape))
+
+
+@dataclass(frozen=True)
+class Node:
+    """One op: its spec, the values it reads (parameters included) and the one it makes."""
+
+    index: int
+    name: str
+    spec: OpSpec
+    inputs: tuple[int, ...]
+    output: int
+
+    @property
+    def activations(self) -> tuple[int, ...]:
+        """Values of the operands that are not parameters."""
+        return tuple(self.inputs[i] for i in self.spec.activations)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Nodes in a topological order over numbered values.
+
+    Attributes:
+        types: type of each value by number.
+        inputs: values that arrive from outside, in off-chip memory.
+        outputs: values that must end in off-chip memory.
+    """
+
+    nodes: tuple[Node, ...]
+    types: dict[int, TensorType]
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+
+    @cached_property
+    def consumers(self) -> dict[int, tuple[int, ...]]:
+        """Value -> indices of the nodes that read it as an activation."""
+        found: dict[int, list[int]] = {value: [] for value in self.types}
+        for node in self.nodes:
+            for value in dict.fromkeys(node.activations):
+                found[value].append(node.index)
+        return {value: tuple(users) for value, users in found.items()}
+
+    @cached_property
+    def producer(self) -> dict[int, int]:
+        """Value -> index of the node that makes it."""
+        return {node.output: node.index for node in self.nodes}
+
+    def param_bytes(self) -> int:
+        """Bytes of all packed parameters."""
+        return sum(node.spec.param_bytes() for node in self.nodes)
+
+    def compulsory_bytes(self) -> int:
+        """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out."""
+        edges = {*self.inputs, *self.outputs}
+        return self.param_bytes() + sum(self.types[value].bytes for value in edges)
+
+    def array_cycles(self, target: Target) -> int:
+        """Sum of the layers' own bounds on the array."""
+        return sum(node.spec.array_cycles(target) for node in self.nodes)
+
+    def network_bound_cycles(self, target: Target) -> int:
+        """max(sum of array bounds, compulsory off-chip bytes / bandwidth): no schedule is faster."""
+        return max(self.array_cycles(target), target.dram.cycles(self.compulsory_bytes()))
+
+
+def escaping(graph: Graph, members: Sequence[int]) -> tuple[int, ...]:
+    """Values made by `members` that someone outside reads."""
+    inside = set(members)
+    return tuple(
+        graph.nodes[i].output
+        for i in members
+        if graph.nodes[i].output in graph.outputs or any(user not in inside for user in graph.consumers[graph.nodes[i].output])
+    )
+
+
+def entering(graph: Graph, members: Sequence[int]) -> tuple[int, ...]:
+    """Activations that `members` read and do not make."""
+    made = {graph.nodes[i].output for i in members}
+    return tuple(dict.fromkeys(value for i in members for value in graph.nodes[i].activations if value not in made))

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a placed schedule costs: the commands it becomes, timed by the simulator's own engine."""
+
+from npuc.isa.base import Command, Operand, Space
+from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
+from npuc.plan.graph import Graph, with_rows
+from npuc.plan.place import Placement
+from npuc.plan.steps import Compute, Load, LoadParams, Steps, Store
+from npuc.targets.base import Target
+from npuc.timing.engine import simulate
+
+
+def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target) -> list[Command]:
+    """The commands of `steps`, ordered by semaphores. Off-chip addresses are made up one after another: only sizes matter for time."""
+    homes: dict[int, int] = {}
+    top = 0
+    for value, tensor in graph.types.items():
+        homes[value] = top
+        top += -(-tensor.bytes // 128) * 128
+    where = [Location(Space.SRAM, offset, buffer.ring_rows) for offset, buffer in zip(placement.offsets, steps.buffers, strict=True)]
+    commands: list[Command] = []
+    for step in steps.steps:
+        if isinstance(step, Load | Store):
+            tensor = graph.types[step.value]
+            region = with_rows(tensor, step.low, step.high)
+            outer, inner = view(tensor, Location(Space.DRAM, homes[step.value]), region), view(tensor, where[step.buffer], region)
+            if isinstance(step, Load):
+                commands.append(copy_command(outer, inner, "load", target, ""))
+            else:
+                commands.append(copy_command(inner, outer, "store", target, ""))
+        elif isinstance(step, LoadParams):
+            size = steps.buffers[step.buffer].size_bytes
+            commands.append(copy_command(blob(Location(Space.DRAM, top), size), blob(where[step.buffer], size), "params", target, ""))
+            top += -(-size // 128) * 128
+        elif isinstance(step, Compute):
+            node = graph.nodes[step.node]
+            tile = node.spec.tile(step.region)
+            activations = node.spec.activations
+            inputs = [
+                view(graph.types[value], where[buffer], tile.regions[position])
+                for value, buffer, position in zip(node.activations, step.inputs, activations, strict=True)
+            ]
+            output = view(graph.types[node.output], where[step.output], step.region)
+            params = blob(where[step.params], tile.spec.param_bytes()) if step.params >= 0 else Operand.absent()
+            scratch = blob(where[step.scratch], tile.spec.scratch_bytes(target)) if step.scratch >= 0 else Operand.absent()
+            commands += compute_commands(tile.spec, inputs, output, params, scratch, target, node.name)
+    return synchronize(commands, target)
+
+
+def price_schedule(graph: Graph, steps: Steps, placement: Placement, target: Target) -> int:
+    """Total cycles by the timing engine."""
+    return simulate(commands_of(graph, steps, placement, target), target).total_cycles

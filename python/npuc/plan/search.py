@@ -1,0 +1,335 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Choosing a schedule: which ops form groups, how tall their stripes are, what stays in SRAM.
+
+Closed forms prune: dynamic programming over consecutive groups with an estimate of array, vector and DMA time.
+The timing engine decides among whole schedules, the unfused one always among them. Pure functions; budgets count candidates.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from npuc.errors import DoesNotFit
+from npuc.isa.base import Operand, Space
+from npuc.ops.base import OpSpec, dense_operand
+from npuc.plan.graph import Graph, Node, entering, escaping, row_bytes, rows
+from npuc.plan.place import Placement, place
+from npuc.plan.price import price_schedule
+from npuc.plan.schedule import GroupPlan, Schedule
+from npuc.plan.steps import Steps, align, channel_chunks, expand
+from npuc.plan.stripes import Footprints, Profile, profile
+from npuc.targets.base import Target, ceil_div
+
+log = logging.getLogger("npuc")
+
+# longest group the search considers, in ops
+MAX_GROUP = 10
+# fractions of the SRAM that the closed forms may plan with; placement may need slack for fragmentation
+SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
+# parameters fetched ahead, as fractions of the SRAM, largest first
+PREFETCH_LADDER = (0.5, 0.25, 0.125, 0.0625, 0.0)
+# a chunk of streamed parameters, as a fraction of the SRAM
+CHUNK_FRACTION = 16
+
+
+@dataclass(frozen=True)
+class Result:
+    """A schedule that was placed and timed."""
+
+    schedule: Schedule
+    steps: Steps
+    placement: Placement
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One way to run a group: estimated cycles and bytes, both from closed forms."""
+
+    group: GroupPlan
+    cycles: int
+    peak_bytes: int
+
+
+class Planner:
+    """The search over one graph on one machine."""
+
+    def __init__(self, graph: Graph, target: Target):
+        self.graph, self.target = graph, target
+        self.footprints = Footprints(graph)
+        self._cycles: dict[tuple[int, int], int] = {}
+        self._groups: dict[tuple[int, int, bool], list[_Candidate]] = {}
+        self.considered = 0
+
+    # closed forms ------------------------------------------------------------------------------
+
+    def tile_cycles(self, node: Node, height: int) -> int:
+        """Cycles of a tile of `height` output rows from the middle of the image, alone on the machine."""
+        key = (node.index, height)
+        if key not in self._cycles:
+            extent = rows(node.spec.output)
+            low = (extent - height) // 2
+            spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
+            self._cycles[key] = spec_cycles(spec, self.target)
+        return self._cycles[key]
+
+    def _chunks(self, node: Node) -> int:
+        """Parts that the node's parameters are streamed in."""
+        size = node.spec.param_bytes()
+        budget = max(self.target.sram.bytes // CHUNK_FRACTION, 1024)
+        axis = len(node.spec.output.shape) - 1
+        if size <= budget or axis not in node.spec.splits:
+            return 1
+        channels = node.spec.output.shape[-1]
+        most = ceil_div(channels, self.target.array.granule[2])
+        return min(ceil_div(size, budget), most)
+
+    def _chunk_bytes(self, node: Node, parts: int) -> int:
+        if parts == 1:
+            return align(node.spec.param_bytes())
+        biggest = max(size for _, size in channel_chunks(node, parts, self.target))
+        return align(ceil_div(node.spec.param_bytes() * biggest, node.spec.output.shape[-1]) + 64)
+
+    def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool) -> _Candidate:
+        """Closed-form cycles and bytes of running `members` as one group.
+
+        Args:
+            hold: parameters stay in SRAM for all stripes, else they are fetched again.
+        """
+        self.considered += 1
+        graph, target = self.graph, self.target
+        shape = profile(self.footprints, members, stripe_rows, (), frozenset())
+        count = len(shape.stripes)
+        nodes = [graph.nodes[index] for index in members]
+        single = count == 1
+        parts = tuple(self._chunks(node) if single or not hold else 1 for node in nodes)
+        group = GroupPlan(members, stripe_rows, parts, tuple(not single and not hold for _ in nodes))
+        compute = 0
+        for stripe in shape.stripes:
+            for node in nodes:
+                if node.output in stripe.made and not node.spec.is_view:
+                    low, high = stripe.made[node.output]
+                    compute += self.tile_cycles(node, high - low)
+        inputs, outputs = entering(graph, members), escaping(graph, members)
+        edge_bytes = {value: graph.types[value].bytes for value in (*inputs, *outputs)}
+        param_bytes = sum(node.spec.param_bytes() for node in nodes) * (1 if single or hold else count)
+        param_loads = sum(part for node, part in zip(nodes, parts, strict=True) if node.spec.param_bytes()) * (1 if single or hold else count)
+        dram = target.dram
+        load = sum(dram.cycles(edge_bytes[value]) for value in inputs) + len(inputs) * count * dram.read_latency
+        store = sum(dram.cycles(edge_bytes[value]) for value in outputs) + len(outputs) * count * dram.write_latency
+        fetch = dram.cycles(param_bytes) + param_loads * dram.read_latency
+        if single:
+            cycles = load + max(compute, fetch) + store
+        else:
+            cycles = max(compute, load + fetch + store) + load // count + store // count
+        peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
+        return _Candidate(group, cycles, peak)
+
+    def _single_peak(self, nodes: Sequence[Node], parts: Sequence[int]) -> int:
+        """Bytes alive at the worst op when the group is one stripe and every value dies after its last reader."""
+        graph = self.graph
+        members = tuple(node.index for node in nodes)
+        outside = set(escaping(graph, members))
+        root: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for position, node in enumerate(nodes):
+            if node.spec.is_view:
+                root[node.output] = root.get(node.activations[0], node.activations[0])
+            for value in (*node.activations, node.output):
+                last[root.get(value, value)] = len(nodes) if value in outside else position
+        alive = {value: align(graph.types[value].bytes) for value in entering(graph, members)}
+        peak = 0
+        for position, (node, part) in enumerate(zip(nodes, parts, strict=True)):
+            out = root.get(node.output, node.output)
+            alive.setdefault(out, align(graph.types[out].bytes))
+            chunk = self._chunk_bytes(node, part)
+            work = chunk * (2 if part > 1 else 1) + align(node.spec.scratch_bytes(self.target))
+            peak = max(peak, sum(alive.values()) + work)
+            for value in [value for value in alive if last.get(value, -1) <= position]:
+                del alive[value]
+        return peak
+
+    def _striped_peak(self, shape: Profile, nodes: Sequence[Node], parts: Sequence[int], hold: bool) -> int:
+        """Bytes of all rings, of all held parameters (or of the two largest chunks) and of the largest scratch."""
+        graph = self.graph
+        views = {node.output for node in nodes if node.spec.is_view}
+        rings = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value not in views)
+        chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
+        params = sum(chunks) if hold else 2 * max(chunks, default=0)
+        scratch = max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
+        return rings + params + scratch
+
+    # candidates --------------------------------------------------------------------------------
+
+    def _stripe_heights(self, members: tuple[int, ...]) -> list[int]:
+        tallest = max(rows(self.graph.types[value]) for value in escaping(self.graph, members))
+        heights, height = [tallest], tallest
+        granule = self.target.array.granule[0]
+        while height > 1:
+            height = ceil_div(height, 2)
+            rounded = min(tallest, ceil_div(height, granule) * granule)
+            for candidate in (rounded, height) if height < granule else (rounded,):
+                if candidate not in heights:
+                    heights.append(candidate)
+        return heights
+
+    def options(self, first: int, end: int, thorough: bool) -> list[_Candidate]:
+        """Ways to run nodes first .. end - 1 as one group.
+
+        Args:
+            thorough: try every stripe height; else stop once shorter stripes cost more and fit already.
+        """
+        key = (first, end, thorough)
+        if key in self._groups:
+            return self._groups[key]
+        members = tuple(range(first, end))
+        found: list[_Candidate] = []
+        for height in self._stripe_heights(members):
+            one = self.evaluate(members, height, hold=True)
+            found.append(one)
+            striped = height < self._stripe_heights(members)[0]
+            if striped and any(self.graph.nodes[i].spec.param_bytes() for i in members):
+                found.append(self.evaluate(members, height, hold=False))
+            if not thorough and len(found) > 2 and found[-1].peak_bytes < self.target.sram.bytes // 3:
+                break
+        self._groups[key] = found
+        return found
+
+    def _best(self, first: int, end: int, budget_bytes: int) -> _Candidate | None:
+        fitting = [c for c in self.options(first, end, thorough=end - first == 1) if c.peak_bytes <= budget_bytes]
+        return min(fitting, key=lambda c: (c.cycles, c.peak_bytes), default=None)
+
+    # whole schedules ---------------------------------------------------------------------------
+
+    def partition(self, budget_bytes: int, longest: int) -> tuple[_Candidate, ...]:
+        """The cheapest sequence of groups of at most `longest` ops within `budget_bytes`, by dynamic programming.
+
+        Raises:
+            DoesNotFit: some op alone needs more, whatever the stripe.
+        """
+        count = len(self.graph.nodes)
+        best: list[tuple[int, tuple[_Candidate, ...]] | None] = [(0, ())] + [None] * count
+        for end in range(1, count + 1):
+            for first in range(max(0, end - longest), end):
+                before = best[first]
+                if before is None:
+                    continue
+                one = self._best(first, end, budget_bytes)
+                if one is None:
+                    continue
+                total = before[0] + one.cycles
+                if best[end] is None or total < best[end][0]:  # type: ignore[index]
+                    best[end] = (total, (*before[1], one))
+            if best[end] is None and best[end - 1] is not None and longest == 1:
+                self._refuse(end - 1, budget_bytes)
+        if best[count] is None:
+            for index in range(count):
+                if self._best(index, index + 1, budget_bytes) is None:
+                    self._refuse(index, budget_bytes)
+        final = best[count]
+        assert final is not None
+        return final[1]
+
+    def _refuse(self, index: int, budget_bytes: int) -> None:
+        node = self.graph.nodes[index]
+        smallest = min(candidate.peak_bytes for candidate in self.options(index, index + 1, thorough=True))
+        capacity = self.target.sram.bytes
+        raise DoesNotFit(
+            f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {self.target.name}",
+            layer=node.name,
+            rule="the rows, parameters and scratch that one tile works on must lie in SRAM together",
+            found=f"{smallest} bytes for the smallest tile, {max(smallest - capacity, 0)} bytes short",
+            wanted=f"at most {capacity} bytes",
+            advice="compile for a machine with more SRAM (--target, --sram-kib) or make the layer's rows narrower",
+        )
+
+    def with_kept(self, chosen: Sequence[_Candidate], budget_bytes: int) -> tuple[GroupPlan, ...]:
+        """Keep values between groups in SRAM where every group they live through has room, most traffic saved first."""
+        graph = self.graph
+        group_of = {index: number for number, candidate in enumerate(chosen) for index in candidate.group.nodes}
+        room = [budget_bytes - candidate.peak_bytes for candidate in chosen]
+        keep: dict[int, list[int]] = {}
+        crossing = []
+        for number, candidate in enumerate(chosen):
+            for value in escaping(graph, candidate.group.nodes):
+                readers = [group_of[user] for user in graph.consumers[value] if group_of[user] != number]
+                if readers:
+                    crossing.append((-graph.types[value].bytes * (1 + len(set(readers))), value, number, max(readers)))
+        for _, value, start, stop in sorted(crossing):
+            size = align(graph.types[value].bytes)
+            if all(room[number] >= size for number in range(start, stop + 1)):
+                for number in range(start, stop + 1):
+                    room[number] -= size
+                keep.setdefault(start, []).append(value)
+        return tuple(replace(candidate.group, keep=tuple(sorted(keep.get(number, ())))) for number, candidate in enumerate(chosen))
+
+
+def spec_cycles(spec: OpSpec, target: Target) -> int:
+    """Sum of the cycles of the op's commands, each alone on the machine."""
+    if spec.is_view:
+        return 0
+    inputs = tuple(dense_operand(spec.inputs[i], Space.SRAM, 0) for i in spec.activations)
+    output = dense_operand(spec.output, Space.SRAM, 0)
+    params = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.param_bytes(), 1)))
+    scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
+    return sum(instruction.cycles(target) for instruction in spec.emit(inputs, output, params, scratch, target))
+
+
+def lay_out(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> tuple[Steps, Placement]:
+    """Spell a schedule out and place its buffers."""
+    steps = expand(graph, schedule, target, footprints)
+    lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in steps.buffers]
+    return steps, place(lifetimes, target.sram.bytes)
+
+
+def search(graph: Graph, target: Target, progress: Callable[[str], None] | None = None) -> Result:
+    """The best schedule found: fused and unfused partitions, each placed and timed by the simulator's own engine.
+
+    Raises:
+        DoesNotFit: no stripe of some layer fits in SRAM; names the layer and the bytes short.
+    """
+    say = progress or (lambda text: None)
+    planner = Planner(graph, target)
+    results = []
+    for longest in (MAX_GROUP, 1):
+        say(f"grouping up to {longest} ops")
+        found = _fit(planner, longest)
+        if found is not None:
+            results.append(found)
+    best = min(results, key=lambda result: result.schedule.estimate_cycles)
+    log.debug("plan: %d candidates considered, %d cycles estimated", planner.considered, best.schedule.estimate_cycles)
+    return best
+
+
+def _fit(planner: Planner, longest: int) -> Result | None:
+    """The partition with as little slack as placement needs; None where only the other partition fits."""
+    graph, target = planner.graph, planner.target
+    capacity = target.sram.bytes
+    for slack in SLACK_LADDER:
+        budget = int(capacity * slack)
+        try:
+            chosen = planner.partition(budget, longest)
+        except DoesNotFit:
+            if slack != SLACK_LADDER[0]:
+                continue
+            chosen = planner.partition(capacity, longest)
+        for groups in dict.fromkeys((planner.with_kept(chosen, budget), tuple(candidate.group for candidate in chosen))):
+            for fraction in PREFETCH_LADDER:
+                schedule = Schedule(groups, prefetch_bytes=int(capacity * fraction))
+                steps, placement = lay_out(graph, schedule, target, planner.footprints)
+                if placement.peak_bytes <= capacity:
+                    return finish(graph, target, schedule, steps, placement)
+    return None
+
+
+def finish(graph: Graph, target: Target, schedule: Schedule, steps: Steps, placement: Placement) -> Result:
+    """Time a placed schedule and write the figures into it."""
+    cycles = price_schedule(graph, steps, placement, target)
+    schedule = schedule.with_result(
+        estimate_cycles=cycles,
+        network_bound_cycles=graph.network_bound_cycles(target),
+        peak_sram_bytes=placement.peak_bytes,
+        live_sram_bytes=placement.live_bytes,
+    )
+    return Result(schedule, steps, placement)
+
+

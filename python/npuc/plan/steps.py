@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A schedule spelled out: loads, computes and stores in program order, over buffers with lifetimes.
+
+The order is also the meaning: executed one after the other the steps are right whatever the machine's speed.
+Queues and semaphores later let them overlap as far as the bytes allow.
+"""
+
+from dataclasses import dataclass, field
+
+from npuc.ops.base import Region
+from npuc.plan.graph import Graph, Node, entering, escaping, row_bytes, rows, with_rows
+from npuc.plan.schedule import GroupPlan, Schedule
+from npuc.plan.stripes import Footprints, profile
+from npuc.targets.base import Target
+
+# every buffer starts on a multiple of this, so that records and words are aligned
+ALIGN_BYTES = 16
+
+
+@dataclass
+class Buffer:
+    """Bytes in SRAM for a time.
+
+    Attributes:
+        size_bytes: extent, aligned.
+        ring_rows: rows of the ring, 0 where the whole tensor lies there.
+        first, last: positions of the first and last step that touch it.
+        label: what it holds, for messages.
+    """
+
+    size_bytes: int
+    ring_rows: int
+    label: str
+    first: int = 1 << 60
+    last: int = -1
+
+    def touch(self, position: int) -> None:
+        self.first, self.last = min(self.first, position), max(self.last, position)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Rows low .. high - 1 of a value from off-chip memory into `buffer`."""
+
+    value: int
+    low: int
+    high: int
+    buffer: int
+
+
+@dataclass(frozen=True)
+class LoadParams:
+    """The packed parameters of one chunk of a node into `buffer`."""
+
+    node: int
+    chunk: int
+    buffer: int
+
+
+@dataclass(frozen=True)
+class Compute:
+    """One tile of one node.
+
+    Attributes:
+        region: the part of the output that is made.
+        inputs: buffer of each activation.
+        output: buffer of the result.
+        params, scratch: buffers, or -1.
+    """
+
+    node: int
+    region: Region
+    inputs: tuple[int, ...]
+    output: int
+    chunk: int = 0
+    params: int = -1
+    scratch: int = -1
+
+
+@dataclass(frozen=True)
+class Store:
+    """Rows low .. high - 1 of a value from `buffer` to off-chip memory."""
+
+    value: int
+    low: int
+    high: int
+    buffer: int
+
+
+@dataclass(frozen=True)
+class View:
+    """A value that is another one's bytes under a new type; nothing moves."""
+
+    node: int
+    buffer: int
+
+
+Step = Load | LoadParams | Compute | Store | View
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The whole program before addresses.
+
+    Attributes:
+        steps: in program order, each with its group's index in `group_of`.
+        buffers: by number.
+    """
+
+    steps: tuple[Step, ...]
+    group_of: tuple[int, ...]
+    buffers: tuple[Buffer, ...]
+
+
+def align(size_bytes: int) -> int:
+    """Rounded up to the alignment of buffers."""
+    return -(-size_bytes // ALIGN_BYTES) * ALIGN_BYTES
+
+
+def channel_chunks(node: Node, parts: int, target: Target) -> tuple[tuple[int, int], ...]:
+    """(start, size) of each part of the node's output channels, in whole granules of the array."""
+    channels = node.spec.output.shape[-1] if node.spec.output.shape else 1
+    granule = target.array.granule[2]
+    size = -(-channels // parts)
+    size = min(channels, -(-size // granule) * granule)
+    return tuple((start, min(size, channels - start)) for start in range(0, channels, size))
+
+
+def chunk_region(region: Region, chunk: tuple[int, int]) -> Region:
+    """`region` cut to channels of `chunk`."""
+    return (*region[:-1], chunk)
+
+
+@dataclass
+class _Item:
+    step: Step
+    group: int
+    touched: tuple[int, ...] = ()
+
+
+@dataclass
+class _Expansion:
+    graph: Graph
+    schedule: Schedule
+    target: Target
+    footprints: Footprints
+    buffers: list[Buffer] = field(default_factory=list)
+    items: list[_Item] = field(default_factory=list)
+    # value -> buffer where it lies whole after its group
+    kept: dict[int, int] = field(default_factory=dict)
+
+    def buffer(self, size_bytes: int, label: str, ring_rows: int = 0) -> int:
+        self.buffers.append(Buffer(align(max(size_bytes, 1)), ring_rows, label))
+        return len(self.buffers) - 1
+
+    def add(self, step: Step, group: int, *touched: int) -> None:
+        self.items.append(_Item(step, group, tuple(b for b in touched if b >= 0)))
+
+
+def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> Steps:
+    """Spell `schedule` out. Parameters are fetched ahead of use as far as `schedule.prefetch_bytes` allows."""
+    state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
+    for number, group in enumerate(schedule.groups):
+        _expand_group(state, number, group)
+    items = _prefetch_params(state)
+    for position, item in enumerate(items):
+        for number in item.touched:
+            state.buffers[number].touch(position)
+    return Steps(tuple(item.step for item in items), tuple(item.group for item in items), tuple(state.buffers))
+
+
+def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]) -> dict[int, int]:
+    """Buffer of each value that the group touches; a view shares its operand's."""
+    graph = state.graph
+    found = {value: state.kept[value] for value in entering(graph, group.nodes) if value in state.kept}
+    for value, held in capacity.items():
+        node = graph.nodes[graph.producer[value]] if value in graph.producer and graph.producer[value] in group.nodes else None
+        if value in found or (node is not None and node.spec.is_view):
+            continue
+        tensor = graph.types[value]
+        ring = held if held < rows(tensor) else 0
+        size = held * row_bytes(tensor) if ring else tensor.bytes
+        found[value] = state.buffer(size, node.name if node else f"input {value}", ring)
+    for index in group.nodes:
+        node = graph.nodes[index]
+        if node.spec.is_view:
+            found[node.output] = found[node.activations[0]]
+    return found
+
+
+def _expand_group(state: _Expansion, number: int, group: GroupPlan) -> None:
+    graph, target = state.graph, state.target
+    resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept)
+    shape = profile(state.footprints, group.nodes, group.stripe_rows, group.keep, resident)
+    place = _value_buffers(state, group, shape.capacity)
+    outside = escaping(graph, group.nodes)
+    inputs = entering(graph, group.nodes)
+    chunks = {index: channel_chunks(graph.nodes[index], parts, target) for index, parts in zip(group.nodes, group.chunks, strict=True)}
+    streamed = {index: again for index, again in zip(group.nodes, group.stream, strict=True)}
+    held: dict[tuple[int, int], int] = {}
+    count = len(shape.stripes)
+
+    def load(step: int) -> None:
+        for value in inputs:
+            if value in shape.stripes[step].made:
+                low, high = shape.stripes[step].made[value]
+                state.add(Load(value, low, high, place[value]), number, place[value])
+
+    load(0)
+    for step, stripe in enumerate(shape.stripes):
+        ahead = step + 1 < count
+        for index in group.nodes:
+            node = graph.nodes[index]
+            if node.output not in stripe.made:
+                continue
+            if node.spec.is_view:
+                state.add(View(index, place[node.output]), number, place[node.output])
+                continue
+            low, high = stripe.made[node.output]
+            whole = with_rows(node.spec.output, low, high)
+            scratch_bytes = node.spec.scratch_bytes(target)
+            for part, chunk in enumerate(chunks[index]):
+                region = chunk_region(whole, chunk) if len(chunks[index]) > 1 else whole
+                params = held.get((index, part), -1)
+                if node.spec.param_bytes() and params < 0:
+                    size = _chunk_param_bytes(node, chunk, len(chunks[index]))
+                    params = state.buffer(size, f"parameters of {node.name}")
+                    state.add(LoadParams(index, part, params), number, params)
+                    if not streamed[index]:
+                        held[index, part] = params
+                scratch = state.buffer(scratch_bytes, f"scratch of {node.name}") if scratch_bytes else -1
+                sources = tuple(place[value] for value in node.activations)
+                state.add(Compute(index, region, sources, place[node.output], part, params, scratch), number, *sources, place[node.output], params, scratch)
+                if ahead:
+                    # behind the stripe's first command, so that what this stripe waits for is fetched first
+                    load(step + 1)
+                    ahead = False
+        if ahead:
+            load(step + 1)
+        for value in outside:
+            if value in stripe.made and value not in group.keep:
+                low, high = stripe.made[value]
+                state.add(Store(value, low, high, place[value]), number, place[value])
+    for value in group.keep:
+        state.kept[value] = place[value]
+        if value in graph.outputs:
+            state.add(Store(value, 0, rows(graph.types[value]), place[value]), number, place[value])
+
+
+def _chunk_param_bytes(node: Node, chunk: tuple[int, int], parts: int) -> int:
+    return node.spec.param_bytes() if parts == 1 else node.spec.tile(chunk_region(node.spec.output.whole, chunk)).spec.param_bytes()
+
+
+def _prefetch_params(state: _Expansion) -> list[_Item]:
+    """Move every parameter load ahead of earlier computes while the bytes fetched and not yet used stay in the budget.
+
+    The order among loads is kept, so the in-order DMA queue delivers what is needed first, first.
+    """
+    budget = state.schedule.prefetch_bytes
+    plain = [item for item in state.items if not isinstance(item.step, LoadParams)]
+    loads = [(position, item) for position, item in enumerate(state.items) if isinstance(item.step, LoadParams)]
+    # position among the plain items before which each load stands today
+    use: list[tuple[int, _Item]] = [(position - order, item) for order, (position, item) in enumerate(loads)]
+    slots: dict[int, list[_Item]] = {}
+    waiting: list[tuple[int, int]] = []
+    earliest = 0
+    for wanted, item in use:
+        assert isinstance(item.step, LoadParams)
+        size = state.buffers[item.step.buffer].size_bytes
+        # bytes of loads not yet consumed at the candidate position must leave room for this one
+        position = earliest
+        while position < wanted and sum(b for u, b in waiting if u >= position) + size > budget:
+            position = min(u for u, b in waiting if u >= position) + 1 if any(u >= position for u, _ in waiting) else wanted
+        position = min(position, wanted)
+        slots.setdefault(position, []).append(item)
+        waiting = [(u, b) for u, b in waiting if u >= position]
+        waiting.append((wanted, size))
+        earliest = position
+    merged: list[_Item] = []
+    early: list[_Item] = []
+    for position, item in enumerate(plain):
+        early.extend(slots.get(position, ()))
+        if isinstance(item.step, Compute):
+            # never in front of feature maps that are needed sooner
+            merged.extend(early)
+            early = []
+        merged.append(item)
+    return merged + early
