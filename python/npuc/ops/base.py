@@ -5,8 +5,8 @@ An op is a frozen dataclass, free of MLIR. Activations are NHWC; a region is (st
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Self, get_args, get_origin
 
 import numpy as np
 
@@ -96,6 +96,21 @@ def param(doc: str, default: Any = None, **kwargs: Any) -> Any:
     return field(default=default, metadata=metadata, **kwargs)
 
 
+def _misfit(name: str, value: Any, kind: Any) -> str:
+    """Why `value` is no `kind` (bool, int, float, str, a tuple of ints, or a dataclass such as Rescale); "" where it is one."""
+    if get_origin(kind) is tuple:
+        count = len(get_args(kind))
+        if not isinstance(value, tuple) or not all(type(item) is int for item in value):
+            return f"{name} is {value!r}, wanted integers"
+        return f"{name} has {len(value)} entries, wanted {count}" if Ellipsis not in get_args(kind) and len(value) != count else ""
+    if type(value) is kind:
+        return ""
+    return f"{name} is {value!r}, wanted {_KINDS.get(kind, kind.__name__.lower())}"
+
+
+_KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
+
+
 @dataclass(frozen=True)
 class OpSpec:
     """Base of every op.
@@ -109,6 +124,8 @@ class OpSpec:
     # operand names in order, and which of them are parameters packed into one blob beside the instruction
     operand_names: ClassVar[tuple[str, ...]] = ("input",)
     param_operands: ClassVar[tuple[int, ...]] = ()
+    # takes any number of operands, at least one; operand_names then names them all
+    variadic: ClassVar[bool] = False
     # a view changes the type alone; nothing moves
     is_view: ClassVar[bool] = False
     # runs on the host only
@@ -122,6 +139,22 @@ class OpSpec:
         """The dataclass fields that are attributes in MLIR."""
         return tuple(f for f in fields(cls) if f.metadata.get("param"))
 
+    @classmethod
+    def of(cls, *inputs: TensorType, output: TensorType | None = None, **params: Any) -> Self:
+        """The op on `inputs` with its output inferred; `output` is needed where inputs and parameters leave it open.
+
+        Raises:
+            ValueError: what problems() says.
+        """
+        draft = cls(inputs, output or TensorType((), inputs[0].dtype), **params)
+        problem = next(draft._all_malformed(), None)
+        if problem is None:
+            draft = replace(draft, output=draft.infer())
+            problem = next(draft.problems(), None)
+        if problem is not None:
+            raise ValueError(f"{cls.name}: {problem}")
+        return draft
+
     @property
     def activations(self) -> tuple[int, ...]:
         """Indices of the operands that are not parameters."""
@@ -131,7 +164,37 @@ class OpSpec:
 
     def problems(self) -> Iterator[str]:
         """Well-formedness, target aside: what is wrong, one sentence each (the MLIR verifier prints them)."""
+        found = False
+        for problem in self._all_malformed():
+            found = True
+            yield problem
+        if found:
+            return
+        wanted = self.infer()
+        if self.output != wanted:
+            yield f"result is {self.output}, wanted {wanted}"
+
+    def _all_malformed(self) -> Iterator[str]:
+        """Operand count and the kinds of parameters first: malformed() may rely on them."""
+        if len(self.inputs) < 1 if self.variadic else len(self.inputs) != len(self.operand_names):
+            yield f"has {len(self.inputs)} operands, wanted {'at least 1' if self.variadic else len(self.operand_names)}"
+            return
+        found = False
+        for parameter in self.params():
+            problem = _misfit(parameter.name, getattr(self, parameter.name), parameter.type)
+            if problem:
+                found = True
+                yield problem
+        if not found:
+            yield from self.malformed()
+
+    def malformed(self) -> Iterator[str]:
+        """What is wrong with operands and parameters, before a result can be inferred from them; the most basic first."""
         return iter(())
+
+    def infer(self) -> TensorType:
+        """The output type that well-formed inputs and parameters imply; `output` itself where it is free."""
+        return self.output
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         """The value, to the bit."""

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sentences that several ops' problems() and limits() share: subject, found, wanted."""
+
+from collections.abc import Iterable, Iterator
+
+from npuc.numerics.rescale import Rescale
+from npuc.numerics.scales import MULTIPLIER_END, MULTIPLIER_MIN, SHIFT_MAX, SHIFT_MIN
+from npuc.ops.base import OpSpec, Refusal, TensorType
+from npuc.targets.base import Target
+
+RANGES = {"i8": (-128, 127), "ui8": (0, 255), "i16": (-(1 << 15), (1 << 15) - 1), "i32": (-(1 << 31), (1 << 31) - 1)}
+
+
+def rank_is(name: str, tensor: TensorType, *ranks: int) -> Iterator[str]:
+    """The rank of an operand is one of `ranks`; no extent is 0."""
+    if len(tensor.shape) not in ranks:
+        yield f"operand '{name}' has rank {len(tensor.shape)}, wanted {' or '.join(map(str, ranks))}"
+    elif 0 in tensor.shape:
+        yield f"operand '{name}' is {tensor}, wanted at least 1 element"
+
+
+def dtype_is(name: str, tensor: TensorType, *dtypes: str) -> Iterator[str]:
+    """The element type of an operand is one of `dtypes`."""
+    if tensor.dtype not in dtypes:
+        yield f"operand '{name}' has element type {tensor.dtype}, wanted {' or '.join(dtypes)}"
+
+
+def type_is(name: str, tensor: TensorType, shape: tuple[int, ...], dtype: str) -> Iterator[str]:
+    """The type of an operand is exactly this."""
+    if tensor != TensorType(shape, dtype):
+        yield f"operand '{name}' is {tensor}, wanted {TensorType(shape, dtype)}"
+
+
+def in_range(name: str, value: int, dtype: str) -> Iterator[str]:
+    """A zero point or bound is a value of the element type `dtype`."""
+    low, high = RANGES[dtype]
+    if not low <= value <= high:
+        yield f"{name} is {value}, wanted {low}..{high}"
+
+
+def bounds_ok(lo: int, hi: int, dtype: str) -> Iterator[str]:
+    """lo <= hi, both values of `dtype`."""
+    yield from in_range("lo", lo, dtype)
+    yield from in_range("hi", hi, dtype)
+    if lo > hi:
+        yield f"bounds are {lo}..{hi}, wanted lo <= hi"
+
+
+def rescale_ok(rescale: Rescale, counts: Iterable[int], dtype: str) -> Iterator[str]:
+    """A rescale to `dtype` with as many records as one of `counts`."""
+    yield from rescale.problems()
+    allowed = sorted(set(counts))
+    if len(rescale.multiplier) not in allowed:
+        yield f"rescale has {len(rescale.multiplier)} multipliers, wanted {' or '.join(map(str, allowed))}"
+    yield from in_range("rescale zp_out", rescale.zp_out, dtype)
+    yield from in_range("rescale lo", rescale.lo, dtype)
+    yield from in_range("rescale hi", rescale.hi, dtype)
+
+
+def scale_ok(name: str, scale: tuple[int, int]) -> Iterator[str]:
+    """A (multiplier, shift) pair as a rescale takes it."""
+    multiplier, shift = scale
+    if multiplier != 0 and not MULTIPLIER_MIN <= multiplier < MULTIPLIER_END:
+        yield f"{name} has multiplier {multiplier}, wanted 0 or [2**30, 2**31)"
+    if not SHIFT_MIN <= shift <= SHIFT_MAX:
+        yield f"{name} has shift {shift}, wanted {SHIFT_MIN}..{SHIFT_MAX}"
+
+
+def element_types(spec: OpSpec, target: Target, *allowed: str) -> Iterator[Refusal]:
+    """Operands that arrive at run time, and the result, have an element type that the instruction takes."""
+    found = [spec.inputs[i].dtype for i in spec.activations] + [spec.output.dtype]
+    wanted = [dtype for dtype in allowed if dtype in target.element_types]
+    for dtype in dict.fromkeys(found):
+        if dtype not in wanted:
+            yield Refusal(f"element types of {spec.name}", dtype, " or ".join(wanted))
+
+
+def at_most_rank_4(spec: OpSpec) -> Iterator[Refusal]:
+    """An instruction's operand has four dimensions."""
+    for tensor in (*spec.inputs, spec.output):
+        if len(tensor.shape) > 4:
+            yield Refusal("an operand has at most four dimensions", str(len(tensor.shape)), "at most 4")
+            return
+
+
+def at_most(rule: str, found: int, limit: int) -> Iterator[Refusal]:
+    """found <= limit."""
+    if found > limit:
+        yield Refusal(rule, str(found), f"at most {limit}")
+
+
+def host_only(spec: OpSpec, target: Target) -> Iterator[Refusal]:
+    """No instruction computes in floating point; the op runs on the host, at the program's edge."""
+    yield Refusal(f"{spec.name} runs on the host", spec.name, f"at the edge of the program; {target.name} has no instruction for it")
