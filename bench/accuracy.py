@@ -104,7 +104,8 @@ def measure(name: str, draw: int, observer: str, bias_correction: bool) -> dict[
     task = TASKS[name](draw)
     start = time.perf_counter()
     calibration = [task.images[i : i + 1] for i in task.calibrate]
-    program, _ = quantize_module(task.module, (task.images[:1],), calibration, observer=observer, bias_correction=bias_correction, seed=draw)
+    options = {"observer": observer, "bias_correction": bias_correction, "seed": draw}
+    program, _ = quantize_module(task.module, (task.images[:1],), calibration, **options)
     seconds = time.perf_counter() - start
     base = predictions(task.module, task.images[task.score], 50)
     other = predictions(program.module(check_guards=False), task.images[task.score], 1)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch.fx import GraphModule, Interpreter, Node
 
+from npuc.quantize.graph import constant
 from npuc.quantize.names import layer_name, op_name
 from npuc.quantize.rules import WEIGHTED
 
@@ -111,7 +112,7 @@ def _shift_bias(gm: GraphModule, node: Node, shift: torch.Tensor) -> None:
     old = node.args[2] if len(node.args) > 2 else None
     value = shift
     if old is not None:
-        value = value + _get(gm, str(old.target))
+        value = value + constant(gm, old)
     name = f"corrected_bias_{node.name}"
     gm.register_buffer(name, value.detach().clone())
     with gm.graph.inserting_before(node):
@@ -119,10 +120,3 @@ def _shift_bias(gm: GraphModule, node: Node, shift: torch.Tensor) -> None:
     if old is not None and "val" in old.meta:
         bias.meta["val"] = old.meta["val"]
     node.args = (*node.args[:2], bias, *node.args[3:])
-
-
-def _get(gm: GraphModule, path: str) -> torch.Tensor:
-    value = gm
-    for part in path.split("."):
-        value = getattr(value, part)
-    return value

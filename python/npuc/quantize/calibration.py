@@ -106,14 +106,16 @@ def _tensor(value, example: torch.Tensor, index: int, position: int) -> torch.Te
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputMismatch(f"{subject} is no tensor", found=type(value).__name__, wanted="a tensor or array") from error
     if tensor.is_floating_point() != example.is_floating_point():
-        raise InputMismatch(f"{subject} has the wrong dtype", found=tensor.dtype, wanted=example.dtype, advice="scale and convert it as the module expects")
+        advice = "scale and convert it as the module expects"
+        raise InputMismatch(f"{subject} has the wrong dtype", found=tensor.dtype, wanted=example.dtype, advice=advice)
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
         raise UserInputError(f"{subject} holds values that are not finite", found="NaN or infinity", wanted="finite values")
     tensor = tensor.to(example.dtype)
     if tensor.dim() == example.dim() - 1:
         tensor = tensor.unsqueeze(0)
     if tensor.dim() != example.dim() or tensor.shape[1:] != example.shape[1:] or (tensor.dim() and tensor.shape[0] == 0):
-        raise InputMismatch(f"{subject} has the wrong shape", found=tuple(tensor.shape), wanted=f"(any, {', '.join(map(str, example.shape[1:]))})")
+        wanted = f"(any, {', '.join(map(str, example.shape[1:]))})"
+        raise InputMismatch(f"{subject} has the wrong shape", found=tuple(tensor.shape), wanted=wanted)
     return tensor
 
 

@@ -47,8 +47,8 @@ def functionalize(gm: GraphModule) -> None:
         with gm.graph.inserting_before(node):
             new = gm.graph.call_function(functional, node.args, node.kwargs)
         new.meta = dict(node.meta)
-        order = {n: i for i, n in enumerate(gm.graph.nodes)}
-        target.replace_all_uses_with(new, delete_user_cb=lambda user: order[user] > order[node])
+        for reader in [user for user in target.users if user > node]:
+            reader.replace_input_with(target, new)
         node.replace_all_uses_with(new)
         gm.graph.erase_node(node)
     gm.recompile()
@@ -100,13 +100,13 @@ def batch_norm_to_depthwise(gm: GraphModule) -> None:
         x, gamma, beta, mean, var, training, _, eps = node.args[:8]
         if training or not all(n is None or n.op == "get_attr" for n in (gamma, beta, mean, var)):
             continue
-        mean_value, var_value = _constant(gm, mean), _constant(gm, var)
+        mean_value, var_value = constant(gm, mean), constant(gm, var)
         factor = torch.rsqrt(var_value + eps)
         if gamma is not None:
-            factor = factor * _constant(gm, gamma)
+            factor = factor * constant(gm, gamma)
         offset = -mean_value * factor
         if beta is not None:
-            offset = offset + _constant(gm, beta)
+            offset = offset + constant(gm, beta)
         stem = f"{node.name}_as_depthwise"
         gm.register_buffer(f"{stem}_weight", factor.detach().reshape(-1, 1, 1, 1).clone())
         gm.register_buffer(f"{stem}_bias", offset.detach().clone())
@@ -120,7 +120,8 @@ def batch_norm_to_depthwise(gm: GraphModule) -> None:
     gm.recompile()
 
 
-def _constant(gm: GraphModule, node: Node) -> torch.Tensor:
+def constant(gm: GraphModule, node: Node) -> torch.Tensor:
+    """The tensor behind a `get_attr` node."""
     value = gm
     for part in str(node.target).split("."):
         value = getattr(value, part)
@@ -140,5 +141,3 @@ def is_float(node: Node) -> bool:
     """Whether a node's value is a float32 tensor: nothing else is quantized."""
     value = node.meta.get("val")
     return isinstance(value, torch.Tensor) and value.dtype == torch.float32
-
-

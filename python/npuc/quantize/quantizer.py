@@ -23,9 +23,6 @@ from npuc.quantize import rules
 from npuc.quantize.graph import batch_norm_to_depthwise, drop_identities, functionalize, is_constant, is_float
 from npuc.quantize.names import op_name
 
-# A channel of zeros would otherwise get a scale so small that its bias overflows the i32 accumulator.
-SMALLEST_SCALE = 2.0**-16
-
 OBSERVERS = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
 
 
@@ -47,7 +44,7 @@ class NpuQuantizer(Quantizer):
             quant_min=-128,
             quant_max=127,
             qscheme=torch.per_tensor_affine,
-            observer_or_fake_quant_ctr=OBSERVERS[observer].with_args(eps=SMALLEST_SCALE),
+            observer_or_fake_quant_ctr=OBSERVERS[observer],
         )
 
     def transform_for_annotation(self, model: GraphModule) -> GraphModule:
@@ -101,7 +98,7 @@ class NpuQuantizer(Quantizer):
         self._finish(node, inputs, self.activation)
 
     def _annotate_computed(self, node: Node, op: str) -> None:
-        inputs = {source: self.activation for source in node.all_input_nodes}
+        inputs = dict.fromkeys(node.all_input_nodes, self.activation)
         self._finish(node, inputs, fixed_spec(op) or self.activation)
 
     def _finish(self, node: Node, inputs: dict, output) -> None:
@@ -157,7 +154,7 @@ def weight_spec(channel_axis: int) -> QuantizationSpec:
         quant_max=127,
         qscheme=torch.per_channel_symmetric,
         ch_axis=channel_axis,
-        observer_or_fake_quant_ctr=PerChannelMinMaxObserver.with_args(eps=SMALLEST_SCALE),
+        observer_or_fake_quant_ctr=PerChannelMinMaxObserver,
     )
 
 

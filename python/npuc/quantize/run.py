@@ -2,7 +2,6 @@
 """Float `torch.nn.Module` in, quantized `ExportedProgram` out."""
 
 import contextlib
-import copy
 import logging
 import time
 import warnings
@@ -17,6 +16,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from npuc.errors import ImportFailed, NpucError, UserInputError
 from npuc.quantize.bias_correction import MeanRecorder, correct_biases
+from npuc.quantize.bias_range import make_room_for_biases
 from npuc.quantize.calibration import samples
 from npuc.quantize.graph import protect_shared_convolutions
 from npuc.quantize.names import is_quantize_op, layer_name, op_name, stamp_inserted, stamp_layer_names
@@ -24,8 +24,9 @@ from npuc.quantize.quantizer import NpuQuantizer
 
 log = logging.getLogger("npuc")
 
-# Bias correction keeps every sample's live activations; more samples no longer change the means.
-BIAS_CORRECTION_SAMPLES = 32
+# Bias correction keeps the live activations of all its samples at once; a residual block has about three.
+BIAS_CORRECTION_BYTES = 3 << 30
+_LIVE_VALUES = 3
 
 
 @dataclass(frozen=True)
@@ -86,27 +87,28 @@ def quantize_module(
         with _timed(seconds, "export"):
             float_graph = _float_graph(module, examples)
         with _timed(seconds, "prepare"):
-            reference = copy.deepcopy(float_graph) if bias_correction else None
             prepared = prepare_pt2e(float_graph, quantizer)
         with _timed(seconds, "calibrate"):
             total = len(calibration) if hasattr(calibration, "__len__") and not isinstance(calibration, str) else None
-            kept, count = [], 0
+            # the prepared graph is the float network with batch norms folded: its means are the ones to restore
+            recorder, kept, count = MeanRecorder(prepared), [], 0
+            room = _correction_samples(prepared) if bias_correction else 0
             for inputs in data:
-                prepared(*inputs)
+                if len(kept) < room:
+                    recorder.add(inputs)
+                    kept.append(inputs)
+                else:
+                    prepared(*inputs)
                 count += 1
                 tell("calibrate", count, total)
-                if bias_correction and len(kept) < BIAS_CORRECTION_SAMPLES:
-                    kept.append(inputs)
         _check_observed(prepared)
+        make_room_for_biases(prepared)
         with _timed(seconds, "convert"):
             converted = convert_pt2e(prepared)
             stamp_inserted(converted.graph)
         corrected = 0
-        if reference is not None:
+        if bias_correction:
             with _timed(seconds, "correct biases"):
-                recorder = MeanRecorder(reference)
-                for inputs in kept:
-                    recorder.add(inputs)
                 corrected = correct_biases(converted, recorder.means(), kept, lambda done, of: tell("correct biases", done, of))
         with _timed(seconds, "re-export"):
             program = torch.export.export(converted.cpu(), tuple(x.cpu() for x in examples))
@@ -119,7 +121,8 @@ def _checked_examples(example_inputs) -> tuple:
     if isinstance(example_inputs, torch.Tensor):
         example_inputs = (example_inputs,)
     if not isinstance(example_inputs, (tuple, list)) or not all(isinstance(x, torch.Tensor) for x in example_inputs):
-        raise UserInputError("example_inputs must be tensors", found=type(example_inputs).__name__, wanted="a tuple of tensors, one an argument")
+        found = type(example_inputs).__name__
+        raise UserInputError("example_inputs must be tensors", found=found, wanted="a tuple of tensors, one an argument")
     return tuple(example_inputs)
 
 
@@ -147,6 +150,13 @@ def _device_of(module: torch.nn.Module, fallback: torch.Tensor) -> torch.device:
     for tensor in (*module.parameters(), *module.buffers()):
         return tensor.device
     return fallback.device
+
+
+def _correction_samples(graph: GraphModule) -> int:
+    """How many samples bias correction takes: as many as fit its memory."""
+    values = [node.meta.get("val") for node in graph.graph.nodes if node.op == "call_function"]
+    largest = max((v.numel() * v.element_size() for v in values if isinstance(v, torch.Tensor)), default=1)
+    return max(1, BIAS_CORRECTION_BYTES // (largest * _LIVE_VALUES))
 
 
 def _check_observed(prepared: GraphModule) -> None:
