@@ -7,7 +7,7 @@ from pathlib import Path
 # Before numpy and torch are imported: two libraries spinning on each other's threads are far slower than one thread.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import pytest  # noqa: E402
+import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
