@@ -74,7 +74,8 @@ golden: $(DEV)
 	$(BIN)/python -m pytest -q test/golden --update-golden
 
 bench: $(DEV)
-	$(BIN)/python tools/bench.py
+	$(BIN)/python bench/accuracy.py resnet20
+	$(BIN)/python bench/accuracy.py efficientnet_lite0
 
 docs: $(DEV)
 	$(BIN)/python tools/gen_docs.py

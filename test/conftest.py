@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all tests share: one thread, the golden switch, and the data that stays outside the repository."""
+"""What all tests share: one thread, hypothesis settings, the golden switch, and the data that stays outside the repository."""
 
 import os
 from pathlib import Path
@@ -8,6 +8,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# The same examples on every run, and no verdict by the clock: machines that run tests are shared.
+settings.register_profile("npuc", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("npuc")
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -49,7 +49,7 @@ def windows(draw: Callable) -> dict:
     return {"image": (height, width), "kernel": kernel, "strides": strides, "dilation": dilation, "pads": pads}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     window=windows(), batch=st.integers(1, 2), groups=st.integers(1, 3), group_in=st.integers(1, 19), group_out=st.integers(1, 9),
     zp_x=INT8, zp_w=INT8, seed=st.integers(0, 2**32 - 1),
@@ -65,7 +65,7 @@ def test_conv2d_equals_pytorch(window, batch, groups, group_in, group_out, zp_x,
     np.testing.assert_array_equal(got, conv_oracle(x, w, zp_x, zp_w, bias, *rest, groups))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     window=windows(), batch=st.integers(1, 2), channels=st.integers(1, 35), multiplier=st.integers(1, 3), zp_x=INT8, zp_w=INT8,
     seed=st.integers(0, 2**32 - 1),
@@ -82,7 +82,7 @@ def test_depthwise_equals_pytorch_grouped(window, batch, channels, multiplier, z
     np.testing.assert_array_equal(got, conv_oracle(x, as_grouped, zp_x, zp_w, bias, *rest, channels))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     batch=st.integers(1, 3), rows=st.integers(1, 9), depth=st.integers(1, 70), columns=st.integers(1, 9), zp_a=INT8, zp_b=INT8,
     seed=st.integers(0, 2**32 - 1),
@@ -143,7 +143,7 @@ INT32 = st.one_of(st.integers(-(2**31), 2**31 - 1), st.integers(-3000, 3000), st
 MULTIPLIER = st.one_of(st.just(0), st.integers(2**30, 2**31 - 1), st.sampled_from([1, 2**30, 2**31 - 1]))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     values=st.lists(INT32, min_size=1, max_size=24), scales=st.lists(st.tuples(MULTIPLIER, st.integers(2, 62)), min_size=1, max_size=6),
     per_channel=st.booleans(), zp_out=INT8, bounds=st.tuples(INT8, INT8), double_round=st.booleans(),
