@@ -2,6 +2,7 @@
 """Fields, operands and instructions: what encoder, decoder, disassembler, `npu_cmd` ops and docs are generated from."""
 
 import enum
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
 
@@ -304,8 +305,14 @@ class Instruction:
         return total
 
     def latency(self, target: Target) -> int:
-        """Cycles before the first byte moves; once an instruction."""
-        return target.sram.read_latency
+        """Cycles before the first byte moves, once an instruction: the slowest memory read, and off-chip memory once more when written."""
+        reads_dram = any(view.space is Space.DRAM for view in self.reads())
+        writes_dram = any(view.space is Space.DRAM for view in self.writes())
+        return (target.dram.read_latency if reads_dram else target.sram.read_latency) + (target.dram.write_latency if writes_dram else 0)
+
+    def problems(self) -> Iterator[str]:
+        """What is not well formed, target aside, one sentence each: dtypes and shapes that do not fit one another."""
+        return iter(())
 
     def cycles(self, target: Target) -> int:
         """Cycles the instruction takes alone: latency, then the longest of unit and ports."""

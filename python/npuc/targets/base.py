@@ -101,6 +101,18 @@ class SpatialArray:
         """Cycles before the first block leaves; hidden in the memory latency on these machines."""
         return 0
 
+    def pool_cycles(self, out: Block, block: Block, kernel: tuple[int, int]) -> int:
+        """Pooling never enters this array."""
+        return 0
+
+    def weight_cycles(self, weights: int) -> int:
+        """Raw weights need no decoder."""
+        return 0
+
+    def issue_cycles(self, transfer_gap: int, mac: int, output: int) -> int:
+        """Blocks follow one another without a pause."""
+        return 0
+
 
 @dataclass(frozen=True)
 class MicroBlockArray:
@@ -114,6 +126,7 @@ class MicroBlockArray:
     macs_per_cycle: int
     depth_first_channels: int = 32
     part_kernel_channels: int = 16
+    decoded_weights: int = 8
 
     @property
     def granule(self) -> Block:
@@ -173,6 +186,14 @@ class MicroBlockArray:
         """The first block passes the array before any output leaves."""
         return self._conv_block(block, in_channels, kernel)
 
+    def weight_cycles(self, weights: int) -> int:
+        """Cycles of the decoders, `decoded_weights` a cycle and core."""
+        return ceil_div(weights, self.decoded_weights * self.cores)
+
+    def issue_cycles(self, transfer_gap: int, mac: int, output: int) -> int:
+        """Floor of the command issue: (|output - input transfer| + MAC + output) / 4, all in cycles."""
+        return ceil_div(abs(transfer_gap) + mac + output, 4)
+
 
 @dataclass(frozen=True)
 class OutputPath:
@@ -183,7 +204,7 @@ class OutputPath:
         taps_on_path: pooling and reductions pay once a tap here (else the array pays for the taps).
     """
 
-    cycles_per_element: Mapping[str, Fraction]
+    cycles_per_element: Mapping[str, Fraction] = field(hash=False)
     taps_on_path: bool
 
     def cycles(self, kind: str, elements: int, taps: int = 1) -> int:
@@ -219,7 +240,7 @@ class Target:
     buffers: Buffers
     sram: Memory
     dram: Memory
-    queues: Mapping[str, tuple[str, ...]]
+    queues: Mapping[str, tuple[str, ...]] = field(hash=False)
     semaphores: int
     core_reaches_dram: bool = False
     element_types: tuple[str, ...] = field(default=("i8", "i16", "i32"))

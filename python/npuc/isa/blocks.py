@@ -1,0 +1,280 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the MAC unit walks over its output block by block: cycles, port traffic, and the choice of the block.
+
+A block is height x width x channels of one group's output; its sums stay in the accumulators until the whole reduction is done.
+With n_sp spatial blocks (over all images) and n_oc channel blocks,
+
+    CHANNELS_OUTER  input passes: 1 where the whole input (or, with n_sp = 1, the input block) fits the input buffer, else n_oc
+                    weight passes: 1 where the weights of a channel block fit the weight buffer, else n_sp
+    PIXELS_OUTER    input passes: 1 where an input block fits the input buffer, else n_oc
+                    weight passes: 1 where all weights of the group fit the weight buffer, else n_sp
+
+A pass over the input brings every spatial block's receptive field, halo included, padding clipped off (it touches no memory); a
+depthwise block brings its own channels alone, so its input passes once. The output leaves once. Every contiguous run of a block
+is charged in whole bursts.
+"""
+
+import enum
+import functools
+from collections import Counter
+from dataclasses import dataclass
+
+from npuc.errors import DoesNotFit
+from npuc.isa.base import Operand, Shape4, Space
+from npuc.targets.base import Block, Target, ceil_div
+
+
+class LoopOrder(enum.IntEnum):
+    """Which loop over blocks stands outside."""
+
+    CHANNELS_OUTER = 0
+    PIXELS_OUTER = 1
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where a view lies and how its elements follow one another; strides in bytes along H, W, C."""
+
+    space: Space
+    element: int
+    strides: tuple[int, int, int]
+
+    @classmethod
+    def of(cls, view: Operand) -> "Layout":
+        """The layout of `view`."""
+        return cls(view.space, view.dtype.bytes, view.strides[1:])
+
+    def run_bytes(self, height: int, width: int, channels: int, burst: int) -> int:
+        """Port bytes of one block, every contiguous run rounded up to whole bursts."""
+        stride_h, stride_w, stride_c = self.strides
+        run, runs = self.element, channels * width * height
+        if stride_c == run or channels == 1:
+            run, runs = run * channels, width * height
+            if stride_w == run or width == 1:
+                run, runs = run * width, height
+                if stride_h == run or height == 1:
+                    run, runs = run * height, 1
+        return runs * -(-run // burst) * burst
+
+
+@dataclass(frozen=True)
+class MacWork:
+    """What a MAC instruction computes, reduced to what its cost depends on.
+
+    Attributes:
+        images: spatial maps that share the weights (batch).
+        matrices: maps that do not (batch of a matrix product).
+        out: H, W, C of one group's output.
+        in_channels: input channels one output channel sums over.
+        groups: groups computed one after the other; 1 for depthwise.
+        channel_step: output channels per input channel of a depthwise convolution, 0 for any other work.
+        image: H, W of the input without padding.
+        pads: top and left padding.
+        output_kind: what the output path does, as `OutputPath` names it.
+        params: scales and table: space and port bytes before bursts are known, as operands' dense sizes; read once.
+    """
+
+    images: int
+    matrices: int
+    out: Block
+    in_channels: int
+    groups: int
+    channel_step: int
+    kernel: tuple[int, int]
+    strides: tuple[int, int]
+    dilation: tuple[int, int]
+    image: tuple[int, int]
+    pads: tuple[int, int]
+    ifm: Layout
+    ofm: Layout
+    weights: Space
+    output_kind: str
+    params: tuple[tuple[Space, int], ...] = ()
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """Input rows and columns under one output position."""
+        return (self.kernel[0] - 1) * self.dilation[0] + 1, (self.kernel[1] - 1) * self.dilation[1] + 1
+
+    def block_input(self, block: Block) -> int:
+        """Bytes of the largest input block, at most the whole input of a group."""
+        rows = min((min(block[0], self.out[0]) - 1) * self.strides[0] + self.reach[0], self.image[0])
+        columns = min((min(block[1], self.out[1]) - 1) * self.strides[1] + self.reach[1], self.image[1])
+        channels = ceil_div(min(block[2], self.out[2]), self.channel_step) if self.channel_step else self.in_channels
+        return rows * columns * channels * self.ifm.element
+
+    def block_weights(self, channels: int) -> int:
+        """Weight bytes of `channels` output channels."""
+        return min(channels, self.out[2]) * self.kernel[0] * self.kernel[1] * (1 if self.channel_step else self.in_channels)
+
+
+@dataclass(frozen=True)
+class MacCost:
+    """Unit cycles and port bytes of a MAC instruction."""
+
+    busy_cycles: int
+    traffic: tuple[tuple[Space, int], ...]
+
+    def cycles(self, target: Target) -> int:
+        """The longest of unit and ports, latency aside."""
+        return max(self.busy_cycles, *((target.sram if space is Space.SRAM else target.dram).cycles(size) for space, size in self.traffic))
+
+
+@functools.lru_cache(maxsize=65536)
+def _pieces(extent: int, step: int) -> tuple[tuple[int, int], ...]:
+    """(size, count) of the blocks along one output dimension."""
+    whole, rest = divmod(extent, step)
+    return ((step, whole),) * bool(whole) + ((rest, 1),) * bool(rest)
+
+
+@functools.lru_cache(maxsize=65536)
+def _input_pieces(out: int, step: int, stride: int, reach: int, before: int, extent: int) -> tuple[tuple[int, int], ...]:
+    """(size, count) of the inputs under the blocks along one dimension, clipped to the image 0..extent-1."""
+    found: Counter[int] = Counter()
+    for start in range(0, out, step):
+        low = start * stride - before
+        high = (min(start + step, out) - 1) * stride + reach - before
+        found[max(0, min(high, extent) - max(low, 0))] += 1
+    return tuple(sorted(found.items()))
+
+
+def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> MacCost:
+    """Cost of `work` done in blocks of `block`.
+
+    Raises:
+        DoesNotFit: the block exceeds the accumulators.
+    """
+    height, width, channels = block
+    if min(block) < 1:
+        raise DoesNotFit("a block has no extent", found=block, wanted="at least 1x1x1")
+    if height * width * channels * 4 > target.buffers.accumulator_bytes:
+        raise DoesNotFit(
+            f"the output block of an instruction exceeds the accumulators of {target.name}",
+            found=f"block {height}x{width}x{channels}, {height * width * channels * 4} bytes",
+            wanted=f"at most {target.buffers.accumulator_bytes} bytes",
+        )
+    rows, columns, depths = _pieces(work.out[0], height), _pieces(work.out[1], width), _pieces(work.out[2], channels)
+    n_oc = sum(count for _, count in depths)
+    n_sp = sum(count for _, count in rows) * sum(count for _, count in columns) * work.images
+    in_passes, weight_passes = _passes(work, block, order, n_sp, n_oc, target)
+
+    bursts = {Space.SRAM: target.sram.burst_bytes, Space.DRAM: target.dram.burst_bytes}
+    maps = work.images * work.matrices
+    in_depths = tuple((ceil_div(size, work.channel_step), count) for size, count in depths) if work.channel_step else ((work.in_channels, 1),)
+    read = _blocks_bytes(
+        work.ifm,
+        _input_pieces(work.out[0], height, work.strides[0], work.reach[0], work.pads[0], work.image[0]),
+        _input_pieces(work.out[1], width, work.strides[1], work.reach[1], work.pads[1], work.image[1]),
+        in_depths,
+        bursts[work.ifm.space],
+    )
+    written = _blocks_bytes(work.ofm, rows, columns, depths, bursts[work.ofm.space])
+    read *= in_passes * work.groups * maps
+    written *= work.groups * maps
+    weights = work.block_weights(work.out[2]) * work.groups * work.matrices * weight_passes
+    traffic = {work.ifm.space: read}
+    traffic[work.ofm.space] = traffic.get(work.ofm.space, 0) + written
+    for space, size in ((work.weights, weights), *work.params):
+        traffic[space] = traffic.get(space, 0) + ceil_div(size, bursts[space]) * bursts[space]
+
+    repeats = work.groups * maps
+    if work.channel_step:
+        array = target.array.depthwise_cycles(work.out, block, work.kernel) * repeats
+    else:
+        array = target.array.conv2d_cycles(work.out, block, work.in_channels, work.kernel) * repeats
+    output = target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats)
+    gap = _port(work.ofm.space, target).cycles(written) - _port(work.ifm.space, target).cycles(read)
+    floor = target.array.issue_cycles(gap, array, output)
+    busy = max(array, output, floor, target.array.weight_cycles(weights))
+    busy += target.array.fill_cycles(_clipped(block, work.out), 8 if work.channel_step else work.in_channels, work.kernel)
+    return MacCost(busy, tuple(traffic.items()))
+
+
+def _port(space: Space, target: Target):
+    return target.sram if space is Space.SRAM else target.dram
+
+
+def _clipped(block: Block, out: Block) -> Block:
+    return min(block[0], out[0]), min(block[1], out[1]), min(block[2], out[2])
+
+
+def _passes(work: MacWork, block: Block, order: LoopOrder, n_sp: int, n_oc: int, target: Target) -> tuple[int, int]:
+    """How often the input and the weights pass the port."""
+    buffers = target.buffers
+    if order is LoopOrder.CHANNELS_OUTER:
+        whole_input = work.image[0] * work.image[1] * work.in_channels * work.ifm.element * work.images
+        kept = whole_input <= buffers.input_bytes or (n_sp == 1 and work.block_input(block) <= buffers.input_bytes)
+        weights_kept = work.block_weights(block[2]) <= buffers.weight_bytes
+    else:
+        kept = work.block_input(block) <= buffers.input_bytes
+        weights_kept = work.block_weights(work.out[2]) <= buffers.weight_bytes
+    return 1 if kept or work.channel_step else n_oc, 1 if weights_kept else n_sp
+
+
+def _blocks_bytes(layout: Layout, rows, columns, depths, burst: int) -> int:
+    """Port bytes of all blocks of a view, cut into (size, count) pieces along each dimension."""
+    total = 0
+    for channels, count_c in depths:
+        for width, count_w in columns:
+            for height, count_h in rows:
+                total += layout.run_bytes(height, width, channels, burst) * count_h * count_w * count_c
+    return total
+
+
+def choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
+    """The block and loop order with the fewest cycles, then the least traffic, then the first found; pure.
+
+    Candidates are multiples of the array's granule that cut each dimension into equal parts.
+    """
+    return _choose_block(work, target.array, target.buffers, target)
+
+
+@functools.lru_cache(maxsize=65536)
+def _choose_block(work: MacWork, array, buffers, target: Target) -> tuple[Block, LoopOrder]:
+    budget = buffers.accumulator_bytes // 4
+    heights, widths, depths = (_steps(extent, granule) for extent, granule in zip(work.out, array.granule, strict=True))
+    best, best_score = None, None
+    for channels in depths:
+        for width in widths:
+            fitting = [height for height in heights if height * width * channels <= budget]
+            if not fitting:
+                continue
+            # the tallest block has the least halo; the tallest whose input stays on the core saves passes
+            kept = [height for height in fitting if work.block_input((height, width, channels)) <= buffers.input_bytes]
+            for height in {fitting[0], *kept[:1]}:
+                for order in LoopOrder:
+                    block = height, width, channels
+                    cost = mac_cost(work, block, order, target)
+                    score = cost.cycles(target), sum(size for _, size in cost.traffic), -height * width, order
+                    if best_score is None or score < best_score:
+                        best, best_score = (block, order), score
+    if best is None:
+        raise DoesNotFit(
+            f"the smallest block of {target.name}'s array exceeds its accumulators",
+            found=f"{array.granule}, 4 bytes each", wanted=f"at most {buffers.accumulator_bytes} bytes",
+        )  # fmt: skip
+    return best
+
+
+@functools.lru_cache(maxsize=4096)
+def _steps(extent: int, granule: int) -> tuple[int, ...]:
+    """Block extents worth a try, largest first: the dimension in 1, 2, 3, 4, 6, 8... equal parts, in whole granules."""
+    whole = ceil_div(extent, granule)
+    parts = (1, 2, 3, 4, 6, 8, 12, 16, 32, 64, 128, 256, 512, 1024)
+    return tuple(sorted({ceil_div(whole, part) * granule for part in parts if part <= whole} | {granule}, reverse=True))
+
+
+def pads_of(view: Operand) -> tuple[int, int]:
+    """Top and left padding."""
+    return view.pad[0], view.pad[2]
+
+
+def dense_params(*views: Operand) -> tuple[tuple[Space, int], ...]:
+    """Space and bytes of small operands read once."""
+    return tuple((view.space, view.elements * view.dtype.bytes) for view in views if view.present)
+
+
+def output_shape(padded: Shape4, kernel: tuple[int, int], strides: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+    """Output rows and columns of a window walked over a padded view; 0 or less where it does not fit."""
+    reach_h, reach_w = (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
+    return (padded[1] - reach_h) // strides[0] + 1, (padded[2] - reach_w) // strides[1] + 1

@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolution: the MAC unit's main instruction."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Conv2d(Instruction):
+    """out = table[clamp(((sum((x - zp_x) * (w - zp_w)) + bias) * multiplier + round) >> shift) + zp_out, lo, hi) + 128].
+
+    Without a table the clamped value itself is the result.
+    """
+
+    opcode: ClassVar[int] = 1
+    mnemonic: ClassVar[str] = "conv2d"
+    unit: ClassVar[Unit] = Unit.MAC
+
+    ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
+    weights: Operand = operand("weights i8 [O, KH, KW, C / groups]", role="in")
+    scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
+    table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
+    ofm: Operand = operand("output i8 [N, OH, OW, O]", role="out")
+    stride_h: int = u8("rows from one window to the next", 1)
+    stride_w: int = u8("columns from one window to the next", 1)
+    dilation_h: int = u8("rows from one tap to the next", 1)
+    dilation_w: int = u8("columns from one tap to the next", 1)
+    groups: int = u16("groups of channels", 1)
+    zp_x: int = i16("zero point of the input")
+    zp_w: int = i16("zero point of the weights")
+    zp_out: int = i16("zero point of the output")
+    lo: int = i16("least output", -128)
+    hi: int = i16("greatest output", 127)
+    double_round: int = u8("1: DOUBLE_ROUND, 0: SINGLE_ROUND")
+    block_h: int = u16("rows of an output block", 1)
+    block_w: int = u16("columns of an output block", 1)
+    block_c: int = u16("channels of an output block, within a group", 1)
+    loop_order: LoopOrder = choice(LoopOrder, "which loop over blocks stands outside")
+
+    def work(self) -> MacWork:
+        """What the cost depends on."""
+        out_channels, kernel_h, kernel_w, in_channels = self.weights.shape
+        n, height, width, _ = self.ofm.shape
+        return MacWork(
+            images=n, matrices=1, out=(height, width, out_channels // self.groups), in_channels=in_channels, groups=self.groups, channel_step=0,
+            kernel=(kernel_h, kernel_w), strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
+            image=self.ifm.shape[1:3], pads=pads_of(self.ifm), ifm=Layout.of(self.ifm), ofm=Layout.of(self.ofm), weights=self.weights.space,
+            output_kind="table" if self.table.present else "clamp", params=dense_params(self.scales, self.table),
+        )  # fmt: skip
+
+    def blocked(self, target: Target) -> "Conv2d":
+        """The same instruction with the best block and loop order for `target`."""
+        (height, width, channels), order = choose_block(self.work(), target)
+        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
+
+    def _cost(self, target: Target) -> MacCost:
+        return mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+
+    def busy_cycles(self, target: Target) -> int:
+        """max(array, output path) with the array's fill; see `npuc.isa.blocks`."""
+        return self._cost(target).busy_cycles
+
+    def traffic(self, target: Target) -> dict[Space, int]:
+        """Port bytes by block and loop order; see `npuc.isa.blocks`."""
+        return dict(self._cost(target).traffic)
+
+    def problems(self) -> Iterator[str]:
+        yield from mac_problems(self)
+        out_channels, kernel_h, kernel_w, in_channels = self.weights.shape
+        strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
+        if min(*strides, *dilation, self.groups) < 1:
+            yield f"strides, dilation and groups are {strides}, {dilation}, {self.groups}, wanted at least 1"
+            return
+        if out_channels % self.groups:
+            yield f"groups is {self.groups}, wanted a divisor of {out_channels} output channels"
+        n, _, _, channels = self.ifm.shape
+        if in_channels * self.groups != channels:
+            yield f"weights have {in_channels} input channels in {self.groups} groups, the input has {channels}"
+        window = output_shape(self.ifm.padded_shape, (kernel_h, kernel_w), strides, dilation)
+        yield from shape_problems("ofm", self.ofm.shape, (n, *window, out_channels))
+        yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
+
+    def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
+        bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
+        acc = kernels.conv2d_acc(
+            x=self.ifm.read(memory[self.ifm.space]), w=self.weights.read(memory[self.weights.space]), bias=bias,
+            zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
+            pads=(0, 0, 0, 0), groups=self.groups,
+        )  # fmt: skip
+        mac_output(self, memory, kernels, acc, multiplier, shift)
+
+
+def mac_problems(instruction: Any) -> Iterator[str]:
+    """What every convolution demands of its operands."""
+    for name in ("ifm", "weights", "scales", "table", "ofm"):
+        yield from dtype_problems(name, getattr(instruction, name), DType.I8)
+    if instruction.table.present:
+        yield from shape_problems("table", instruction.table.shape, (1, 1, 1, 256))
+    yield from clamp_problems(DType.I8, instruction.zp_out, instruction.lo, instruction.hi)
+    yield from zero_point_problems("zp_x", DType.I8, instruction.zp_x)
+    yield from zero_point_problems("zp_w", DType.I8, instruction.zp_w)
+    yield from block_problems(instruction)
+
+
+def block_problems(instruction: Any) -> Iterator[str]:
+    """A block has an extent."""
+    block = instruction.block_h, instruction.block_w, instruction.block_c
+    if min(block) < 1:
+        yield f"block is {block}, wanted at least 1 each way"
+
+
+def mac_output(instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> None:
+    """Rescale accumulators i32 [N, OH, OW, O], look them up where there is a table, and store them."""
+    y = kernels.rescale(
+        acc=acc, multiplier=multiplier, shift=shift, zp_out=instruction.zp_out,
+        lo=instruction.lo, hi=instruction.hi, double_round=bool(instruction.double_round),
+    )  # fmt: skip
+    if instruction.table.present:
+        y = instruction.table.read(memory[instruction.table.space]).reshape(-1)[y.astype(np.int16) + 128]
+    instruction.ofm.write(memory[instruction.ofm.space], y)

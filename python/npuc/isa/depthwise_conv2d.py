@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Depthwise convolution on the MAC unit."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.isa.base import Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.conv2d import mac_output, mac_problems
+from npuc.isa.records import shape_problems, unpack_scales
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class DepthwiseConv2d(Instruction):
+    """As conv2d, output channel o = c * M + m summing over input channel c alone."""
+
+    opcode: ClassVar[int] = 2
+    mnemonic: ClassVar[str] = "depthwise_conv2d"
+    unit: ClassVar[Unit] = Unit.MAC
+
+    ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
+    weights: Operand = operand("weights i8 [1, KH, KW, C * M]", role="in")
+    scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, C * M, 10]", role="in")
+    table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
+    ofm: Operand = operand("output i8 [N, OH, OW, C * M]", role="out")
+    stride_h: int = u8("rows from one window to the next", 1)
+    stride_w: int = u8("columns from one window to the next", 1)
+    dilation_h: int = u8("rows from one tap to the next", 1)
+    dilation_w: int = u8("columns from one tap to the next", 1)
+    zp_x: int = i16("zero point of the input")
+    zp_w: int = i16("zero point of the weights")
+    zp_out: int = i16("zero point of the output")
+    lo: int = i16("least output", -128)
+    hi: int = i16("greatest output", 127)
+    double_round: int = u8("1: DOUBLE_ROUND, 0: SINGLE_ROUND")
+    block_h: int = u16("rows of an output block", 1)
+    block_w: int = u16("columns of an output block", 1)
+    block_c: int = u16("channels of an output block", 1)
+    loop_order: LoopOrder = choice(LoopOrder, "which loop over blocks stands outside")
+
+    def work(self) -> MacWork:
+        """What the cost depends on."""
+        _, kernel_h, kernel_w, out_channels = self.weights.shape
+        n, height, width, _ = self.ofm.shape
+        channels = self.ifm.shape[3]
+        return MacWork(
+            images=n, matrices=1, out=(height, width, out_channels), in_channels=channels, groups=1, channel_step=out_channels // channels,
+            kernel=(kernel_h, kernel_w), strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
+            image=self.ifm.shape[1:3], pads=pads_of(self.ifm), ifm=Layout.of(self.ifm), ofm=Layout.of(self.ofm), weights=self.weights.space,
+            output_kind="table" if self.table.present else "clamp", params=dense_params(self.scales, self.table),
+        )  # fmt: skip
+
+    def blocked(self, target: Target) -> "DepthwiseConv2d":
+        """The same instruction with the best block and loop order for `target`."""
+        (height, width, channels), order = choose_block(self.work(), target)
+        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
+
+    def _cost(self, target: Target) -> MacCost:
+        return mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+
+    def busy_cycles(self, target: Target) -> int:
+        """max(array, output path) with the array's fill; see `npuc.isa.blocks`."""
+        return self._cost(target).busy_cycles
+
+    def traffic(self, target: Target) -> dict[Space, int]:
+        """Port bytes by block and loop order; see `npuc.isa.blocks`."""
+        return dict(self._cost(target).traffic)
+
+    def problems(self) -> Iterator[str]:
+        yield from mac_problems(self)
+        one, kernel_h, kernel_w, out_channels = self.weights.shape
+        strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
+        if min(*strides, *dilation) < 1:
+            yield f"strides and dilation are {strides}, {dilation}, wanted at least 1"
+            return
+        n, _, _, channels = self.ifm.shape
+        if one != 1 or out_channels % channels:
+            yield f"weights are {one}x{kernel_h}x{kernel_w}x{out_channels}, wanted 1xKHxKWx(a multiple of {channels})"
+        window = output_shape(self.ifm.padded_shape, (kernel_h, kernel_w), strides, dilation)
+        yield from shape_problems("ofm", self.ofm.shape, (n, *window, out_channels))
+        yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
+
+    def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
+        bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
+        acc = kernels.depthwise_acc(
+            x=self.ifm.read(memory[self.ifm.space]), w=self.weights.read(memory[self.weights.space])[0], bias=bias,
+            zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
+            pads=(0, 0, 0, 0),
+        )  # fmt: skip
+        mac_output(self, memory, kernels, acc, multiplier, shift)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nearest-neighbour resize on the vector unit."""
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.isa.base import Instruction, Operand, Space, Unit, choice, i32, operand
+from npuc.isa.records import dtype_problems
+from npuc.targets.base import Target
+
+
+class ResizeRounding(enum.IntEnum):
+    """How a position between two inputs is rounded."""
+
+    FLOOR = 0
+    HALF = 1
+
+
+@dataclass(frozen=True)
+class Resize(Instruction):
+    """out[n, oy, ox, c] = x[n, iy, ix, c].
+
+    With p = oy * scale_y_d + offset_y: FLOOR iy = floor(p / scale_y_n); HALF (TOSA's nearest) one more where the remainder is at
+    least half of scale_y_n. iy is clamped to the input's rows; columns alike.
+    """
+
+    opcode: ClassVar[int] = 12
+    mnemonic: ClassVar[str] = "resize"
+    unit: ClassVar[Unit] = Unit.VECTOR
+
+    ifm: Operand = operand("input [N, H, W, C]", role="in")
+    ofm: Operand = operand("output [N, OH, OW, C]", role="out")
+    scale_y_n: int = i32("rows: numerator of output / input", 1)
+    scale_y_d: int = i32("rows: denominator of output / input", 1)
+    offset_y: int = i32("rows: added before the division")
+    scale_x_n: int = i32("columns: numerator of output / input", 1)
+    scale_x_d: int = i32("columns: denominator of output / input", 1)
+    offset_x: int = i32("columns: added before the division")
+    rounding: ResizeRounding = choice(ResizeRounding, "rounding of the position")
+
+    def busy_cycles(self, target: Target) -> int:
+        """Output path, one result an element."""
+        return target.output.cycles("other", self.ofm.elements)
+
+    def problems(self) -> Iterator[str]:
+        yield from dtype_problems("ofm", self.ofm, self.ifm.dtype)
+        if any(self.ifm.pad):
+            yield "ifm is padded, wanted an input without padding"
+        if (self.ifm.shape[0], self.ifm.shape[3]) != (self.ofm.shape[0], self.ofm.shape[3]):
+            yield f"batch and channels change from {self.ifm.shape} to {self.ofm.shape}, wanted the same"
+        for name in ("scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d"):
+            if getattr(self, name) < 1:
+                yield f"{name} is {getattr(self, name)}, wanted at least 1"
+
+    def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
+        x = self.ifm.read(memory[self.ifm.space])
+        _, height, width, _ = self.ofm.shape
+        rows = self._index(height, self.scale_y_n, self.scale_y_d, self.offset_y, x.shape[1])
+        columns = self._index(width, self.scale_x_n, self.scale_x_d, self.offset_x, x.shape[2])
+        self.ofm.write(memory[self.ofm.space], x[:, rows[:, None], columns[None, :]])
+
+    def _index(self, out: int, numerator: int, denominator: int, offset: int, extent: int) -> np.ndarray:
+        """i64 [out]: input position of each output position."""
+        position = np.arange(out, dtype=np.int64) * denominator + offset
+        index, rest = np.divmod(position, numerator)
+        if self.rounding is ResizeRounding.HALF:
+            index = index + (2 * rest >= numerator)
+        return np.clip(index, 0, extent - 1)
