@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 from npuc.errors import DoesNotFit
 from npuc.isa.base import Operand, Shape4, Space
-from npuc.targets.base import Block, Target, ceil_div
+from npuc.targets.base import Block, Memory, Target, ceil_div
 
 
 class LoopOrder(enum.IntEnum):
@@ -138,6 +138,59 @@ def _input_pieces(out: int, step: int, stride: int, reach: int, before: int, ext
     return tuple(sorted(found.items()))
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What both loop orders share: one pass over the input, the output, blocks each way, array and output cycles, fill."""
+
+    read: int
+    written: int
+    n_sp: int
+    n_oc: int
+    array: int
+    output: int
+    fill: int
+
+
+def _parts(work: MacWork, block: Block, target: Target) -> _Parts:
+    height, width, channels = block
+    rows, columns, depths = _pieces(work.out[0], height), _pieces(work.out[1], width), _pieces(work.out[2], channels)
+    repeats = work.groups * work.images * work.matrices
+    if work.channel_step:
+        in_depths = tuple((ceil_div(size, work.channel_step), count) for size, count in depths)
+        array = target.array.depthwise_cycles(work.out, block, work.kernel)
+    else:
+        in_depths = ((work.in_channels, 1),)
+        array = target.array.conv2d_cycles(work.out, block, work.in_channels, work.kernel)
+    in_rows = _input_pieces(work.out[0], height, work.strides[0], work.reach[0], work.pads[0], work.image[0])
+    in_columns = _input_pieces(work.out[1], width, work.strides[1], work.reach[1], work.pads[1], work.image[1])
+    clipped = min(height, work.out[0]), min(width, work.out[1]), min(channels, work.out[2])
+    return _Parts(
+        read=_blocks_bytes(work.ifm, in_rows, in_columns, in_depths, _port(work.ifm.space, target).burst_bytes) * repeats,
+        written=_blocks_bytes(work.ofm, rows, columns, depths, _port(work.ofm.space, target).burst_bytes) * repeats,
+        n_sp=sum(count for _, count in rows) * sum(count for _, count in columns) * work.images,
+        n_oc=sum(count for _, count in depths),
+        array=array * repeats,
+        output=target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats),
+        fill=target.array.fill_cycles(clipped, 1 if work.channel_step else work.in_channels, work.kernel),
+    )
+
+
+def _finish(work: MacWork, block: Block, parts: _Parts, order: LoopOrder, target: Target) -> MacCost:
+    in_passes, weight_passes = _passes(work, block, order, parts.n_sp, parts.n_oc, target)
+    read = parts.read * in_passes
+    weights = work.block_weights(work.out[2]) * work.groups * work.matrices * weight_passes
+    traffic = {work.ifm.space: read}
+    traffic[work.ofm.space] = traffic.get(work.ofm.space, 0) + parts.written
+    for space, size in ((work.weights, weights), *work.params):
+        burst = _port(space, target).burst_bytes
+        traffic[space] = traffic.get(space, 0) + ceil_div(size, burst) * burst
+    gap = _port(work.ofm.space, target).cycles(parts.written) - _port(work.ifm.space, target).cycles(read)
+    floor = target.array.issue_cycles(gap, parts.array, parts.output)
+    busy = max(parts.array, parts.output, floor, target.array.weight_cycles(weights)) + parts.fill
+    return MacCost(busy, tuple(traffic.items()))
+
+
+@functools.lru_cache(maxsize=65536)
 def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> MacCost:
     """Cost of `work` done in blocks of `block`.
 
@@ -153,49 +206,11 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
             found=f"block {height}x{width}x{channels}, {height * width * channels * 4} bytes",
             wanted=f"at most {target.buffers.accumulator_bytes} bytes",
         )
-    rows, columns, depths = _pieces(work.out[0], height), _pieces(work.out[1], width), _pieces(work.out[2], channels)
-    n_oc = sum(count for _, count in depths)
-    n_sp = sum(count for _, count in rows) * sum(count for _, count in columns) * work.images
-    in_passes, weight_passes = _passes(work, block, order, n_sp, n_oc, target)
-
-    bursts = {Space.SRAM: target.sram.burst_bytes, Space.DRAM: target.dram.burst_bytes}
-    maps = work.images * work.matrices
-    in_depths = tuple((ceil_div(size, work.channel_step), count) for size, count in depths) if work.channel_step else ((work.in_channels, 1),)
-    read = _blocks_bytes(
-        work.ifm,
-        _input_pieces(work.out[0], height, work.strides[0], work.reach[0], work.pads[0], work.image[0]),
-        _input_pieces(work.out[1], width, work.strides[1], work.reach[1], work.pads[1], work.image[1]),
-        in_depths,
-        bursts[work.ifm.space],
-    )
-    written = _blocks_bytes(work.ofm, rows, columns, depths, bursts[work.ofm.space])
-    read *= in_passes * work.groups * maps
-    written *= work.groups * maps
-    weights = work.block_weights(work.out[2]) * work.groups * work.matrices * weight_passes
-    traffic = {work.ifm.space: read}
-    traffic[work.ofm.space] = traffic.get(work.ofm.space, 0) + written
-    for space, size in ((work.weights, weights), *work.params):
-        traffic[space] = traffic.get(space, 0) + ceil_div(size, bursts[space]) * bursts[space]
-
-    repeats = work.groups * maps
-    if work.channel_step:
-        array = target.array.depthwise_cycles(work.out, block, work.kernel) * repeats
-    else:
-        array = target.array.conv2d_cycles(work.out, block, work.in_channels, work.kernel) * repeats
-    output = target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats)
-    gap = _port(work.ofm.space, target).cycles(written) - _port(work.ifm.space, target).cycles(read)
-    floor = target.array.issue_cycles(gap, array, output)
-    busy = max(array, output, floor, target.array.weight_cycles(weights))
-    busy += target.array.fill_cycles(_clipped(block, work.out), 8 if work.channel_step else work.in_channels, work.kernel)
-    return MacCost(busy, tuple(traffic.items()))
+    return _finish(work, block, _parts(work, block, target), order, target)
 
 
-def _port(space: Space, target: Target):
+def _port(space: Space, target: Target) -> Memory:
     return target.sram if space is Space.SRAM else target.dram
-
-
-def _clipped(block: Block, out: Block) -> Block:
-    return min(block[0], out[0]), min(block[1], out[1]), min(block[2], out[2])
 
 
 def _passes(work: MacWork, block: Block, order: LoopOrder, n_sp: int, n_oc: int, target: Target) -> tuple[int, int]:
@@ -211,7 +226,10 @@ def _passes(work: MacWork, block: Block, order: LoopOrder, n_sp: int, n_oc: int,
     return 1 if kept or work.channel_step else n_oc, 1 if weights_kept else n_sp
 
 
-def _blocks_bytes(layout: Layout, rows, columns, depths, burst: int) -> int:
+_Pieces = tuple[tuple[int, int], ...]
+
+
+def _blocks_bytes(layout: Layout, rows: _Pieces, columns: _Pieces, depths: _Pieces, burst: int) -> int:
     """Port bytes of all blocks of a view, cut into (size, count) pieces along each dimension."""
     total = 0
     for channels, count_c in depths:
@@ -226,11 +244,12 @@ def choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
 
     Candidates are multiples of the array's granule that cut each dimension into equal parts.
     """
-    return _choose_block(work, target.array, target.buffers, target)
+    return _choose_block(work, target)
 
 
 @functools.lru_cache(maxsize=65536)
-def _choose_block(work: MacWork, array, buffers, target: Target) -> tuple[Block, LoopOrder]:
+def _choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
+    array, buffers = target.array, target.buffers
     budget = buffers.accumulator_bytes // 4
     heights, widths, depths = (_steps(extent, granule) for extent, granule in zip(work.out, array.granule, strict=True))
     best, best_score = None, None
@@ -240,11 +259,14 @@ def _choose_block(work: MacWork, array, buffers, target: Target) -> tuple[Block,
             if not fitting:
                 continue
             # the tallest block has the least halo; the tallest whose input stays on the core saves passes
-            kept = [height for height in fitting if work.block_input((height, width, channels)) <= buffers.input_bytes]
-            for height in {fitting[0], *kept[:1]}:
+            kept = next((height for height in fitting if work.block_input((height, width, channels)) <= buffers.input_bytes), fitting[0])
+            for height in {fitting[0], kept}:
+                block = height, width, channels
+                parts = _parts(work, block, target)
+                if best_score is not None and max(parts.array, parts.output) + parts.fill > best_score[0]:
+                    continue
                 for order in LoopOrder:
-                    block = height, width, channels
-                    cost = mac_cost(work, block, order, target)
+                    cost = _finish(work, block, parts, order, target)
                     score = cost.cycles(target), sum(size for _, size in cost.traffic), -height * width, order
                     if best_score is None or score < best_score:
                         best, best_score = (block, order), score

@@ -204,7 +204,7 @@ class OutputPath:
         taps_on_path: pooling and reductions pay once a tap here (else the array pays for the taps).
     """
 
-    cycles_per_element: Mapping[str, Fraction] = field(hash=False)
+    cycles_per_element: Mapping[str, Fraction]
     taps_on_path: bool
 
     def cycles(self, kind: str, elements: int, taps: int = 1) -> int:
@@ -240,10 +240,14 @@ class Target:
     buffers: Buffers
     sram: Memory
     dram: Memory
-    queues: Mapping[str, tuple[str, ...]] = field(hash=False)
+    queues: Mapping[str, tuple[str, ...]]
     semaphores: int
     core_reaches_dram: bool = False
     element_types: tuple[str, ...] = field(default=("i8", "i16", "i32"))
+
+    def __hash__(self) -> int:
+        # costs are cached by target: cheap, and the mapping of the queues has no hash of its own
+        return hash((self.name, self.sram.bytes))
 
     @property
     def queue_names(self) -> tuple[str, ...]:
