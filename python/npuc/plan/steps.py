@@ -5,7 +5,7 @@ The order is also the meaning: executed one after the other the steps are right 
 Queues and semaphores later let them overlap as far as the bytes allow.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from npuc.ops.base import Region
 from npuc.plan.graph import Graph, Node, entering, escaping, row_bytes, rows, with_rows
@@ -166,7 +166,24 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     for position, item in enumerate(items):
         for number in item.touched:
             state.buffers[number].touch(position)
-    return Steps(tuple(item.step for item in items), tuple(item.group for item in items), tuple(state.buffers))
+    return _renumbered(state, items)
+
+
+def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
+    """Buffers in the order of their first touch: the order in which the lowering meets them in the IR."""
+    order = list(dict.fromkeys(number for item in items for number in item.touched))
+    new = {old: number for number, old in enumerate(order)}
+    new[-1] = -1
+    steps = []
+    for item in items:
+        step = item.step
+        if isinstance(step, Compute):
+            sources = tuple(new[number] for number in step.inputs)
+            step = replace(step, inputs=sources, output=new[step.output], params=new[step.params], scratch=new[step.scratch])
+        else:
+            step = replace(step, buffer=new[step.buffer])
+        steps.append(step)
+    return Steps(tuple(steps), tuple(item.group for item in items), tuple(state.buffers[number] for number in order))
 
 
 def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]) -> dict[int, int]:
@@ -196,7 +213,7 @@ def _expand_group(state: _Expansion, number: int, group: GroupPlan) -> None:
     outside = escaping(graph, group.nodes)
     inputs = entering(graph, group.nodes)
     chunks = {index: channel_chunks(graph.nodes[index], parts, target) for index, parts in zip(group.nodes, group.chunks, strict=True)}
-    streamed = {index: again for index, again in zip(group.nodes, group.stream, strict=True)}
+    streamed = dict(zip(group.nodes, group.stream, strict=True))
     held: dict[tuple[int, int], int] = {}
     count = len(shape.stripes)
 

@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Gives every tensor that npu-tile put into a memory its byte offset there.
+
+Values that are one buffer (a tensor and what is inserted into it, a view and its operand, a group's results and what it
+yields, the parameters that one transfer brings) share an offset. SRAM buffers reuse addresses by lifetime
+(`npuc.plan.place`); off-chip tensors lie side by side. The certificate (peak bytes and the lower bound that live ranges
+give) is written on the function as `npu.placement`.
+"""
+
+from dataclasses import dataclass, field
+
+from torch_mlir import ir
+
+from npuc.dialects.attrs import Placement, from_attr, to_attr
+from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
+from npuc.errors import DoesNotFit, InternalError
+from npuc.passes._segment import on_npu
+from npuc.passes.base import Pass, functions, target_of
+from npuc.passes.npu_tile import SCRATCH_BYTES_ATTRIBUTE
+from npuc.plan.graph import row_bytes, rows
+from npuc.plan.place import check_placement, place
+from npuc.plan.steps import align
+
+PLACEMENT_ATTRIBUTE = "npu.placement"
+SCRATCH_ATTRIBUTE = "npu.scratch_offset"
+# off-chip tensors start on a multiple of this, so that transfers start on a burst
+DRAM_ALIGN_BYTES = 128
+
+
+@dataclass(frozen=True)
+class NpuPlaceBuffers(Pass):
+    def run(self, module: ir.Module) -> None:
+        target = target_of(module)
+        for function in functions(module):
+            buffers = _Buffers()
+            buffers.read(function.operation)
+            if not buffers.found:
+                continue
+            sram = [buffer for buffer in buffers.found if buffer.memory == "sram"]
+            lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in sram]
+            placement = place(lifetimes, target.sram.bytes)
+            if placement.peak_bytes > target.sram.bytes:
+                raise DoesNotFit(
+                    f"the tiles of '{function.operation.attributes['sym_name']}' do not fit in the SRAM of {target.name}",
+                    found=f"{placement.peak_bytes} bytes (live ranges alone need {placement.live_bytes})",
+                    wanted=f"at most {target.sram.bytes} bytes",
+                    advice="run npu-schedule again for this capacity",
+                )
+            wrong = check_placement(lifetimes, placement.offsets, target.sram.bytes)
+            if wrong:
+                raise InternalError("the placement is wrong", found=wrong)
+            for buffer, offset in zip(sram, placement.offsets, strict=True):
+                buffer.offset = offset
+            top = 0
+            for buffer in buffers.found:
+                if buffer.memory == "dram":
+                    buffer.offset = top
+                    top += -(-buffer.size_bytes // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
+            buffers.write()
+            function.operation.attributes[PLACEMENT_ATTRIBUTE] = to_attr(
+                {"peak_sram_bytes": placement.peak_bytes, "live_sram_bytes": placement.live_bytes, "dram_bytes": top, "buffers": len(sram)}
+            )
+
+
+@dataclass
+class _Buffer:
+    memory: str
+    size_bytes: int
+    first: int
+    last: int
+    offset: int = -1
+
+
+@dataclass
+class _Buffers:
+    """Buffers of a function in the order of their first touch, and which values live in which.
+
+    Positions count transfers, tiles and views only, as the planner's steps do.
+    """
+
+    found: list[_Buffer] = field(default_factory=list)
+    of: dict[ir.Value, int] = field(default_factory=dict)
+    scratch: list[tuple[ir.Operation, int]] = field(default_factory=list)
+    position: int = 0
+
+    def read(self, function: ir.Operation) -> None:
+        self._block(function.regions[0].blocks[0])
+
+    def _block(self, block: ir.Block) -> None:
+        for view in block.operations:
+            op = view.operation
+            if op.name == "npu.group":
+                body = op.regions[0].blocks[0]
+                self._block(body)
+                yielded = list(body.operations)[-1].operation.operands
+                for result, value in zip(op.results, yielded, strict=True):
+                    self.of[result] = self.of[value]
+            elif op.name == "tensor.extract_slice" and op.operands[0] in self.of:
+                self.of[op.results[0]] = self.of[op.operands[0]]
+            elif op.name == "npu.copy":
+                self._copy(op)
+            elif op.name == "npu.reshape" and _space(op.results[0]) is not None:
+                self._alias(op)
+            elif spec_class(op) is not None and on_npu(op) and _space(op.results[0]) is not None:
+                self._tile(op)
+            elif op.name == "tensor.insert_slice" and _space(op.results[0]) is not None:
+                # the inserted tile made or touched the buffer already
+                self.of[op.results[0]] = self.of[op.operands[0]]
+
+    def _touch(self, number: int) -> None:
+        buffer = self.found[number]
+        buffer.first, buffer.last = min(buffer.first, self.position), max(buffer.last, self.position)
+
+    def _new(self, memory: str, size_bytes: int) -> int:
+        self.found.append(_Buffer(memory, align(max(size_bytes, 1)), self.position, self.position))
+        return len(self.found) - 1
+
+    def _result(self, value: ir.Value) -> None:
+        """The buffer that `value` goes to: that of the tensor it is inserted into, or its own."""
+        inserted = _insertion(value)
+        whole = value if inserted is None else inserted.results[0]
+        into = None if inserted is None else inserted.operands[1]
+        if into is not None and into in self.of:
+            number = self.of[into]
+        else:
+            space, kind = _space(whole), tensor_type(whole.type)
+            assert space is not None
+            size = space.rows * row_bytes(kind) if space.rows and space.rows < rows(kind) else kind.bytes
+            number = self._new(space.memory, size)
+            if into is not None:
+                self.of[into] = number
+        self.of[value] = number
+        self._touch(number)
+
+    def _copy(self, op: ir.Operation) -> None:
+        spaces = [_space(value) for value in op.results]
+        if all(space is None for space in spaces):
+            # back to the host
+            return
+        first = spaces[0]
+        assert first is not None
+        if first.memory == "sram" and _is_params(op):
+            spec = consumer_spec(op)
+            number = self._new("sram", spec.param_bytes())
+            for value in op.results:
+                self.of[value] = number
+            self.position += 1
+            return
+        transfer = _space(op.operands[0]) is not None or _from_constant(op.operands[0])
+        for value in op.operands:
+            if value in self.of:
+                self._touch(self.of[value])
+        for value in op.results:
+            self._result(value)
+        self.position += transfer
+
+    def _alias(self, op: ir.Operation) -> None:
+        number = self.of[op.operands[0]]
+        self.of[op.results[0]] = number
+        self._touch(number)
+        self.position += 1
+
+    def _tile(self, op: ir.Operation) -> None:
+        for value in op.operands:
+            if value in self.of:
+                self._touch(self.of[value])
+        self._result(op.results[0])
+        if SCRATCH_BYTES_ATTRIBUTE in op.attributes:
+            self.scratch.append((op, self._new("sram", from_attr(op.attributes[SCRATCH_BYTES_ATTRIBUTE]))))
+        self.position += 1
+
+    def write(self) -> None:
+        """Set the offsets in the types of all values."""
+        encodings: dict[tuple[int, int], ir.Attribute] = {}
+        for value, number in self.of.items():
+            space = _space(value)
+            if space is None:
+                continue
+            key = (number, space.rows)
+            if key not in encodings:
+                encodings[key] = to_attr(Placement(space.memory, self.found[number].offset, space.rows))
+            value.set_type(mlir_type(tensor_type(value.type), encodings[key]))
+        for op, number in self.scratch:
+            op.attributes[SCRATCH_ATTRIBUTE] = to_attr(self.found[number].offset)
+
+
+def _space(value: ir.Value) -> Placement | None:
+    kind = value.type
+    if not isinstance(kind, ir.RankedTensorType) or kind.encoding is None:
+        return None
+    found = from_attr(kind.encoding)
+    return found if isinstance(found, Placement) else None
+
+
+def _insertion(value: ir.Value) -> ir.Operation | None:
+    """The tensor.insert_slice that `value` is inserted by."""
+    for use in value.uses:
+        user = use.owner.operation
+        if user.name == "tensor.insert_slice" and use.operand_number == 0:
+            return user
+    return None
+
+
+def _from_constant(value: ir.Value) -> bool:
+    owner = value.owner
+    while not isinstance(owner, ir.Block) and owner.name == "tensor.extract_slice":
+        owner = owner.operation.operands[0].owner
+    return not isinstance(owner, ir.Block) and owner.name == "npu.constant"
+
+
+def _is_params(op: ir.Operation) -> bool:
+    """Whether the copy brings the packed parameters of a tile: a reader takes its result as a parameter operand."""
+    return _param_reader(op) is not None
+
+
+def _param_reader(op: ir.Operation) -> ir.Operation | None:
+    pending = [op.results[0]]
+    while pending:
+        value = pending.pop()
+        for use in value.uses:
+            user = use.owner.operation
+            if user.name == "npu.yield":
+                pending.append(user.parent.operation.results[use.operand_number])
+                continue
+            cls = spec_class(user)
+            if cls is not None and use.operand_number in cls.param_operands:
+                return user
+    return None
+
+
+def consumer_spec(op: ir.Operation):
+    """The spec of a tile that reads the parameters which `op` copies."""
+    reader = _param_reader(op)
+    if reader is None:
+        raise InternalError("nothing reads the parameters that a copy brings", found=str(op)[:200])
+    return spec_of(reader)

@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rewrites the function's NPU ops into `npu.group` regions of tile-sized npu ops, as `npu.schedule` says.
+
+A value's stripes are inserted into a tensor whose type carries `#npu.space<"sram", -1, ring rows>` (not placed yet);
+`npu.copy` moves between memories. Everything is still an ordinary npu op on tensors and can be interpreted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from torch_mlir import ir
+from torch_mlir.dialects import tensor as tensor_dialect
+
+from npuc.dialects.attrs import Placement, to_attr
+from npuc.dialects.base import build, mlir_type
+from npuc.dialects.npu.ops.copy import build_copy
+from npuc.dialects.npu.ops.group import build_group
+from npuc.dialects.npu.ops.yield_ import build_yield
+from npuc.ops.base import OpSpec, Region, TensorType, region_type
+from npuc.passes._segment import Segment, on_npu, read_segment
+from npuc.passes.base import Pass, functions, target_of
+from npuc.passes.npu_schedule import schedule_of
+from npuc.plan.graph import with_rows
+from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View, channel_chunks, chunk_region, expand
+from npuc.targets.base import Target
+
+SCRATCH_BYTES_ATTRIBUTE = "npu.scratch_bytes"
+
+
+@dataclass(frozen=True)
+class NpuTile(Pass):
+    def run(self, module: ir.Module) -> None:
+        target = target_of(module)
+        for function in functions(module):
+            _gather_hosts(function.operation)
+            segment = read_segment(function.operation)
+            if not segment.ops:
+                continue
+            schedule = schedule_of(function.operation)
+            steps = expand(segment.graph, schedule, target)
+            parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
+            _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}).run()
+
+
+def _gather_hosts(function: ir.Operation) -> None:
+    """Host ops that feed the NPU move before its first op, those that read from it behind its last."""
+    block = function.regions[0].blocks[0]
+    ops = [op.operation for op in block.operations]
+    npu = [op for op in ops if on_npu(op)]
+    if not npu:
+        return
+    depends = {op.results[0] for op in npu}
+    for op in ops:
+        if on_npu(op) or not op.results:
+            continue
+        if any(operand in depends for operand in op.operands):
+            depends.update(op.results)
+            op.move_before(ops[-1])
+        else:
+            op.move_before(npu[0])
+
+
+def _positions(steps: Steps) -> list[int]:
+    """The group in whose region each step stands: a prefetched load stands with the compute behind it."""
+    found = list(steps.group_of)
+    for position in range(len(found) - 2, -1, -1):
+        if isinstance(steps.steps[position], LoadParams):
+            found[position] = found[position + 1]
+    return found
+
+
+def _static(value: ir.Value, region: Region, result: ir.Type) -> ir.Value:
+    starts, sizes = [start for start, _ in region], [size for _, size in region]
+    return tensor_dialect.ExtractSliceOp(result, value, [], [], [], starts, sizes, [1] * len(region)).result
+
+
+@dataclass
+class _Tiler:
+    """Builds the tiled form behind the untiled ops, then takes those away.
+
+    Attributes:
+        current: (kind, number) -> the SSA value that holds it now: ("sram", value), ("dram", value), ("params", buffer).
+    """
+
+    segment: Segment
+    steps: Steps
+    target: Target
+    parts: dict[int, int]
+    current: dict[tuple[str, int], list[ir.Value]] = field(default_factory=dict)
+
+    def run(self) -> None:
+        graph, ops = self.segment.graph, self.segment.ops
+        for number in graph.inputs:
+            self.current["dram", number] = [self.segment.values[number]]
+        last = ops[-1]
+        block = last.block
+        behind = list(block.operations)
+        after = behind[[op.operation for op in behind].index(last) + 1]
+        regions = _positions(self.steps)
+        keys = [self._keys(step) for step in self.steps.steps]
+        final = {key: position for position, touched in enumerate(keys) for key in touched}
+        final.update({("dram", number): len(keys) for number in graph.outputs})
+        with ir.InsertionPoint(after), ops[0].location:
+            for number in graph.inputs:
+                if number not in self.segment.constants:
+                    self.current["dram", number] = build_copy(self.current["dram", number], [self._type(graph.types[number], "dram")])
+            position = 0
+            while position < len(regions):
+                stop = position
+                while stop < len(regions) and regions[stop] == regions[position]:
+                    stop += 1
+                self._group(range(position, stop), regions[position], final)
+                position = stop
+            for number in graph.outputs:
+                (host,) = build_copy(self.current["dram", number], [mlir_type(graph.types[number])])
+                old = self.segment.values[number]
+                copy = host.owner
+                inside = {op.results[0] for op in ops}
+                for use in list(old.uses):
+                    user = use.owner.operation
+                    if user != copy.operation and not (len(user.results) == 1 and user.results[0] in inside):
+                        user.operands[use.operand_number] = host
+        for op in reversed(ops):
+            op.erase()
+
+    def _keys(self, step: Step) -> list[tuple[str, int]]:
+        """What the step reads or writes, as keys of `current`."""
+        nodes = self.segment.graph.nodes
+        match step:
+            case Load():
+                return [("dram", step.value), ("sram", step.value)]
+            case Store():
+                return [("sram", step.value), ("dram", step.value)]
+            case LoadParams():
+                return [("params", step.buffer)]
+            case View():
+                return [("sram", value) for value in (*nodes[step.node].activations, nodes[step.node].output)]
+            case Compute():
+                values = [("sram", value) for value in (*nodes[step.node].activations, nodes[step.node].output)]
+                return values + ([("params", step.params)] if step.params >= 0 else [])
+
+    def _group(self, positions: range, number: int, final: dict[tuple[str, int], int]) -> None:
+        """One region; values needed later leave it through its yield."""
+        steps = [self.steps.steps[position] for position in positions]
+        names = list(dict.fromkeys(self.segment.graph.nodes[step.node].name for step in steps if isinstance(step, Compute)))
+        made = {key: types for step in steps for key, types in [self._result(step)]}
+        leaving = [key for key in made if final.get(key, -1) >= positions.stop]
+        group, block = build_group([kind for key in leaving for kind in made[key]], {"group": number, "layers": names})
+        with ir.InsertionPoint(block):
+            for step in steps:
+                self._step(step)
+            build_yield([value for key in leaving for value in self.current[key]])
+        results = list(group.results)
+        for key in leaving:
+            self.current[key], results = results[: len(made[key])], results[len(made[key]) :]
+
+    def _result(self, step: Step) -> tuple[tuple[str, int], list[ir.Type]]:
+        """What the step makes, as a key of `current`, and the types of the values under it."""
+        graph = self.segment.graph
+        match step:
+            case Load():
+                return ("sram", step.value), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)]
+            case Store():
+                return ("dram", step.value), [self._type(graph.types[step.value], "dram")]
+            case LoadParams():
+                return ("params", step.buffer), [self._type(piece, "sram") for piece in self._param_types(step)]
+            case View():
+                return ("sram", graph.nodes[step.node].output), [self._type(graph.nodes[step.node].spec.output, "sram")]
+            case Compute():
+                node = graph.nodes[step.node]
+                return ("sram", node.output), [self._type(node.spec.output, "sram", self.steps.buffers[step.output].ring_rows)]
+
+    def _param_regions(self, step: LoadParams) -> tuple[Region, ...]:
+        """For each operand of the step's node the part that the chunk reads."""
+        node = self.segment.graph.nodes[step.node]
+        if self.parts[step.node] == 1:
+            return tuple(tensor.whole for tensor in node.spec.inputs)
+        chunk = channel_chunks(node, self.parts[step.node], self.target)[step.chunk]
+        return node.spec.tile(chunk_region(node.spec.output.whole, chunk)).regions
+
+    def _param_types(self, step: LoadParams) -> list[TensorType]:
+        spec, regions = self.segment.graph.nodes[step.node].spec, self._param_regions(step)
+        return [region_type(spec.inputs[position], regions[position]) for position in spec.param_operands]
+
+    def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0) -> ir.Type:
+        return mlir_type(tensor, to_attr(Placement(memory, -1, ring_rows)))
+
+    def _held(self, kind: str, number: int, tensor: TensorType, ring_rows: int = 0) -> ir.Value:
+        """The SSA value of a tensor in a memory, an empty one at first."""
+        if (kind, number) not in self.current:
+            encoding = to_attr(Placement(kind, -1, ring_rows))
+            empty = tensor_dialect.EmptyOp(list(tensor.shape), mlir_type(tensor).element_type, encoding=encoding)
+            self.current[kind, number] = [empty.result]
+        return self.current[kind, number][0]
+
+    def _insert(self, kind: str, number: int, tensor: TensorType, ring_rows: int, region: Region, value: ir.Value) -> None:
+        """`value` becomes `region` of the tensor; the whole tensor where the region is everything."""
+        if region == tensor.whole:
+            self.current[kind, number] = [value]
+            return
+        into = self._held(kind, number, tensor, ring_rows)
+        starts, sizes = [start for start, _ in region], [size for _, size in region]
+        self.current[kind, number] = [tensor_dialect.InsertSliceOp(value, into, [], [], [], starts, sizes, [1] * len(region)).result]
+
+    def _cut(self, value: ir.Value, tensor: TensorType, region: Region) -> ir.Value:
+        if region == tensor.whole:
+            return value
+        encoding = value.type.encoding
+        return _static(value, region, mlir_type(region_type(tensor, region), encoding))
+
+    def _step(self, step: Step) -> None:
+        graph = self.segment.graph
+        match step:
+            case Load() | Store():
+                tensor = graph.types[step.value]
+                region = with_rows(tensor, step.low, step.high)
+                source, into = ("dram", "sram") if isinstance(step, Load) else ("sram", "dram")
+                ring = self.steps.buffers[step.buffer].ring_rows if into == "sram" else 0
+                if isinstance(step, Load) and (source, step.value) not in self.current:
+                    raise KeyError(f"value {step.value} is loaded before it is stored")
+                piece = self._cut(self.current[source, step.value][0], tensor, region)
+                (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into, ring)], loc=self._location(step.value))
+                self._insert(into, step.value, tensor, ring, region, moved)
+            case LoadParams():
+                self._load_params(step)
+            case View():
+                node = graph.nodes[step.node]
+                kind = self._type(node.spec.output, "sram")
+                value = build(node.spec, [self.current["sram", node.activations[0]][0]], result_type=kind, loc=self.segment.ops[step.node].location)
+                self.current["sram", node.output] = [value]
+            case Compute():
+                self._compute(step)
+
+    def _location(self, value: int) -> ir.Location | None:
+        producer = self.segment.graph.producer.get(value)
+        if producer is None:
+            producer = self.segment.graph.consumers[value][0]
+        return self.segment.ops[producer].location
+
+    def _load_params(self, step: LoadParams) -> None:
+        op, spec, regions = self.segment.ops[step.node], self.segment.graph.nodes[step.node].spec, self._param_regions(step)
+        pieces = [self._cut(op.operands[position], spec.inputs[position], regions[position]) for position in spec.param_operands]
+        kinds = [self._type(piece, "sram") for piece in self._param_types(step)]
+        self.current["params", step.buffer] = build_copy(pieces, kinds, loc=op.location)
+
+    def _compute(self, step: Compute) -> None:
+        node = self.segment.graph.nodes[step.node]
+        whole = step.region == node.spec.output.whole
+        spec: OpSpec = node.spec if whole else node.spec.tile(step.region).spec
+        regions: Sequence[Region] = tuple(t.whole for t in node.spec.inputs) if whole else node.spec.tile(step.region).regions
+        operands: list[ir.Value] = []
+        params = list(self.current["params", step.params]) if step.params >= 0 else []
+        for position, value in enumerate(node.inputs):
+            if position in node.spec.param_operands:
+                operands.append(params.pop(0))
+            else:
+                operands.append(self._cut(self.current["sram", value][0], node.spec.inputs[position], regions[position]))
+        ring = self.steps.buffers[step.output].ring_rows
+        result = build(spec, operands, result_type=self._type(spec.output, "sram", ring), loc=self.segment.ops[step.node].location)
+        if step.scratch >= 0:
+            result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
+        self._insert("sram", node.output, node.spec.output, ring, step.region, result)
