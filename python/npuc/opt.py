@@ -226,9 +226,15 @@ def _process(text: str, options: argparse.Namespace, passes: list[PassLike]) -> 
         try:
             module = _parse(text)
             runs = run_passes(
-                module, passes, validate=_validator(options), check_contracts=options.check_contracts, save_stages=options.save_stages,
-                on_pass=_print_after if options.mlir_print_ir_after_all else None, diagnostics=diagnostics, verify=bool(options.verify_each),
-            )  # fmt: skip
+                module,
+                passes,
+                validate=_validator(options),
+                check_contracts=options.check_contracts,
+                save_stages=options.save_stages,
+                on_pass=_print_after if options.mlir_print_ir_after_all else None,
+                diagnostics=diagnostics,
+                verify=bool(options.verify_each),
+            )
             if options.mlir_timing:
                 _print_times(runs)
             output = _printed(module, options)
