@@ -314,6 +314,10 @@ class Instruction:
         """What is not well formed, target aside, one sentence each: dtypes and shapes that do not fit one another."""
         return iter(())
 
+    def limits(self, target: Target) -> Iterator[str]:
+        """What `target` refuses of a well-formed instruction, one sentence each."""
+        return iter(())
+
     def cycles(self, target: Target) -> int:
         """Cycles the instruction takes alone: latency, then the longest of unit and ports."""
         ports = (memory.cycles(size) for memory, size in self._port_work(target))

@@ -88,6 +88,9 @@ class Conv2d(Instruction):
         yield from shape_problems("ofm", self.ofm.shape, (n, *window, out_channels))
         yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
 
+    def limits(self, target: Target) -> Iterator[str]:
+        yield from block_limits(self, target)
+
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
         acc = kernels.conv2d_acc(
@@ -115,6 +118,14 @@ def block_problems(instruction: Any) -> Iterator[str]:
     block = instruction.block_h, instruction.block_w, instruction.block_c
     if min(block) < 1:
         yield f"block is {block}, wanted at least 1 each way"
+
+
+def block_limits(instruction: Any, target: Target) -> Iterator[str]:
+    """The sums of a block stay in the accumulators."""
+    block = instruction.block_h, instruction.block_w, instruction.block_c
+    size = block[0] * block[1] * block[2] * 4
+    if size > target.buffers.accumulator_bytes:
+        yield f"block {block} needs {size} bytes, the accumulators of {target.name} have {target.buffers.accumulator_bytes}"
 
 
 def mac_output(instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from npuc.isa.base import Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
-from npuc.isa.conv2d import mac_output, mac_problems
+from npuc.isa.conv2d import block_limits, mac_output, mac_problems
 from npuc.isa.records import shape_problems, unpack_scales
 from npuc.targets.base import Target
 
@@ -83,6 +83,9 @@ class DepthwiseConv2d(Instruction):
         window = output_shape(self.ifm.padded_shape, (kernel_h, kernel_w), strides, dilation)
         yield from shape_problems("ofm", self.ofm.shape, (n, *window, out_channels))
         yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
+
+    def limits(self, target: Target) -> Iterator[str]:
+        yield from block_limits(self, target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
 from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, mac_cost
-from npuc.isa.conv2d import block_problems
+from npuc.isa.conv2d import block_limits, block_problems
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
 from npuc.targets.base import Target, ceil_div
 
@@ -86,6 +86,9 @@ class Matmul(Instruction):
         yield from zero_point_problems("zp_b", DType.I8, self.zp_b)
         yield from scale_problems("output", self.multiplier, self.shift)
         yield from block_problems(self)
+
+    def limits(self, target: Target) -> Iterator[str]:
+        yield from block_limits(self, target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         a, b = self.a.read(memory[self.a.space])[0], self.b.read(memory[self.b.space])[0]

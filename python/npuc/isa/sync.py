@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Semaphores: monotone counters that order the queues."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,6 +9,11 @@ import numpy as np
 
 from npuc.isa.base import Instruction, Space, Unit, u8, u32
 from npuc.targets.base import Target
+
+
+def _semaphore_limits(semaphore: int, target: Target) -> Iterator[str]:
+    if semaphore >= target.semaphores:
+        yield f"semaphore is {semaphore}, {target.name} has 0..{target.semaphores - 1}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,9 @@ class Wait(Instruction):
     def latency(self, target: Target) -> int:
         """None."""
         return 0
+
+    def limits(self, target: Target) -> Iterator[str]:
+        yield from _semaphore_limits(self.semaphore, target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         """Touches no memory."""
@@ -58,6 +67,9 @@ class Signal(Instruction):
     def latency(self, target: Target) -> int:
         """None."""
         return 0
+
+    def limits(self, target: Target) -> Iterator[str]:
+        yield from _semaphore_limits(self.semaphore, target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         """Touches no memory."""

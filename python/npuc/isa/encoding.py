@@ -1,0 +1,205 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands as bytes and as text, all of it generated from the field lists.
+
+A command is opcode u8, queue u8, location u32, then its fields in the order of their declaration, little-endian: a scalar in its
+own width, an operand as its memory u8 and, unless that is NONE, 59 bytes of view (see `_VIEW`).
+"""
+
+import functools
+import struct
+from collections.abc import Sequence
+from dataclasses import Field, fields
+from typing import Any
+
+from npuc.errors import InternalError, ProgramError
+from npuc.isa import by_opcode
+from npuc.isa.base import Command, DType, Instruction, Operand, Space
+from npuc.isa.legality import command_problems
+from npuc.targets.base import Target
+
+_HEADER = struct.Struct("<BBI")
+# dtype, base, shape, strides, padding, pad value, ring rows, first row
+_VIEW = struct.Struct("<BI4I4i4HiII")
+_SPACES = {int(space): space for space in Space}
+_DTYPES = {int(kind): kind for kind in DType}
+
+
+@functools.cache
+def _groups(cls: type[Instruction]) -> tuple[tuple[struct.Struct | None, tuple[Field[Any], ...]], ...]:
+    """The fields in order, neighbouring scalars under one Struct; an operand stands alone under None."""
+    groups: list[tuple[struct.Struct | None, tuple[Field[Any], ...]]] = []
+    scalars: list[Field[Any]] = []
+    for item in (*fields(cls), None):
+        if item is not None and "fmt" in item.metadata:
+            scalars.append(item)
+            continue
+        if scalars:
+            groups.append((struct.Struct("<" + "".join(f.metadata["fmt"] for f in scalars)), tuple(scalars)))
+            scalars = []
+        if item is not None:
+            groups.append((None, (item,)))
+    return tuple(groups)
+
+
+def _encode_operand(view: Operand) -> bytes:
+    if not view.present:
+        return b"\0"
+    return bytes((view.space,)) + _VIEW.pack(
+        view.dtype, view.base, *view.shape, *view.strides, *view.pad, view.pad_value, view.wrap_rows, view.first_row
+    )
+
+
+def encode_instruction(instruction: Instruction) -> bytes:
+    """The fields of `instruction`, without opcode, queue and location.
+
+    Raises:
+        InternalError: a value that its field cannot hold.
+    """
+    parts = []
+    try:
+        for packer, group in _groups(type(instruction)):
+            if packer is None:
+                parts.append(_encode_operand(getattr(instruction, group[0].name)))
+            else:
+                parts.append(packer.pack(*(int(getattr(instruction, f.name)) for f in group)))
+    except struct.error as error:
+        raise InternalError(f"a field of {instruction.mnemonic} does not fit its width: {error}", found=instruction) from error
+    return b"".join(parts)
+
+
+def encode(commands: Sequence[Command], queue_names: Sequence[str], locations: Sequence[str]) -> bytes:
+    """Bytes of `commands`; queues and locations become indices into the given tables.
+
+    Raises:
+        InternalError: a queue or location that is not in its table, or a value that its field cannot hold.
+    """
+    queues = {name: index for index, name in enumerate(queue_names)}
+    places = {name: index for index, name in enumerate(locations)}
+    # tiles repeat: equal instructions are packed once
+    known: dict[int, bytes] = {}
+    parts = []
+    for command in commands:
+        instruction = command.instruction
+        if command.queue not in queues or command.location not in places:
+            raise InternalError(f"{instruction.mnemonic} stands in queue '{command.queue}' for layer '{command.location}', which no table lists")
+        parts.append(_HEADER.pack(instruction.opcode, queues[command.queue], places[command.location]))
+        body = known.get(id(instruction))
+        if body is None:
+            body = known[id(instruction)] = encode_instruction(instruction)
+        parts.append(body)
+    return b"".join(parts)
+
+
+class _Reader:
+    """Bytes with a position; every read is checked."""
+
+    def __init__(self, data: bytes):
+        self.data, self.at = data, 0
+
+    def take(self, packer: struct.Struct) -> tuple[Any, ...]:
+        if self.at + packer.size > len(self.data):
+            raise ProgramError("a command is cut short", found=f"{len(self.data) - self.at} bytes", wanted=f"{packer.size}")
+        values = packer.unpack_from(self.data, self.at)
+        self.at += packer.size
+        return values
+
+
+_BYTE = struct.Struct("<B")
+
+
+def _decode_operand(reader: _Reader, name: str) -> Operand:
+    (code,) = reader.take(_BYTE)
+    space = _SPACES.get(code)
+    if space is None:
+        raise ProgramError(f"operand {name} lies in an unknown memory", found=code, wanted=", ".join(f"{v} {s.name}" for v, s in _SPACES.items()))
+    if space is Space.NONE:
+        return _ABSENT
+    values = reader.take(_VIEW)
+    dtype = _DTYPES.get(values[0])
+    if dtype is None or dtype in (DType.BF16, DType.F32):
+        raise ProgramError(f"operand {name} has an element type that is reserved or unknown", found=values[0], wanted="0 i8, 1 i16, 2 i32")
+    return Operand(space, dtype, values[1], values[2:6], values[6:10], values[10:14], values[14], values[15], values[16])
+
+
+_ABSENT = Operand.absent()
+
+
+def _decode_instruction(reader: _Reader, cls: type[Instruction]) -> Instruction:
+    values: dict[str, Any] = {}
+    for packer, group in _groups(cls):
+        if packer is None:
+            values[group[0].name] = _decode_operand(reader, group[0].name)
+            continue
+        for item, value in zip(group, reader.take(packer), strict=True):
+            values[item.name] = _enumerated(cls, item, value)
+    return cls(**values)
+
+
+def _enumerated(cls: type[Instruction], item: Field[Any], value: int) -> Any:
+    kind = item.metadata.get("enum")
+    if kind is None:
+        return value
+    try:
+        return kind(value)
+    except ValueError:
+        wanted = ", ".join(f"{int(entry)} {entry.name}" for entry in kind)
+        raise ProgramError(f"field {item.name} of {cls.mnemonic} has an unknown code", found=value, wanted=wanted) from None
+
+
+def decode(data: bytes, queue_names: Sequence[str], locations: Sequence[str], target: Target, sizes: dict[Space, int]) -> tuple[Command, ...]:
+    """The commands in `data`, every field checked against `target` and the memory sizes.
+
+    Raises:
+        ProgramError: bytes that are no command, or a command that the machine cannot run.
+    """
+    reader, commands = _Reader(data), []
+    while reader.at < len(data):
+        start = reader.at
+        opcode, queue, place = reader.take(_HEADER)
+        cls = by_opcode().get(opcode)
+        if cls is None:
+            raise ProgramError(f"command {len(commands)} has an unknown opcode", found=opcode, wanted=", ".join(map(str, by_opcode())))
+        if queue >= len(queue_names) or place >= len(locations):
+            raise ProgramError(
+                f"command {len(commands)} names a queue or location that is not there",
+                found=f"queue {queue}, location {place}", wanted=f"below {len(queue_names)} and {len(locations)}",
+            )  # fmt: skip
+        command = Command(_decode_instruction(reader, cls), queue_names[queue], locations[place])
+        for problem in command_problems(command, target, sizes):
+            raise ProgramError(f"command {len(commands)}, {cls.mnemonic} at byte {start}: {problem}", layer=command.location)
+        commands.append(command)
+    return tuple(commands)
+
+
+# text ------------------------------------------------------------------------------------------
+
+
+def disassemble_operand(view: Operand) -> str:
+    """One operand in words: memory, address, shape, type, and what is not plain about it."""
+    if not view.present:
+        return "-"
+    text = f"{view.space.name.lower()}[{view.base:#x}]:{'x'.join(map(str, view.shape))}x{view.dtype.name.lower()}"
+    plain = Operand.dense(view.space, view.base, view.shape, view.dtype).strides
+    if view.strides != plain:
+        text += f" strides({','.join(map(str, view.strides))})"
+    if any(view.pad):
+        text += f" pad({','.join(map(str, view.pad))})={view.pad_value}"
+    if view.wrap_rows:
+        text += f" ring({view.wrap_rows}@{view.first_row})"
+    return text
+
+
+def disassemble(command: Command) -> str:
+    """One line: queue, mnemonic, every field, layer."""
+    instruction = command.instruction
+    parts = []
+    for item in fields(instruction):
+        value = getattr(instruction, item.name)
+        if "operand" in item.metadata:
+            parts += [f"{item.name}={disassemble_operand(value)}"] if value.present else []
+        elif "enum" in item.metadata:
+            parts.append(f"{item.name}={value.name.lower()}")
+        else:
+            parts.append(f"{item.name}={value}")
+    line = f"{command.queue:<7} {instruction.mnemonic:<16} {' '.join(parts)}"
+    return f"{line}  ; {command.location}" if command.location else line

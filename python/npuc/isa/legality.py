@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a command may run on a machine at all: what the decoder refuses, whatever wrote the bytes."""
+
+import functools
+from collections.abc import Iterator
+from dataclasses import fields
+
+from npuc.isa.base import Command, Instruction, Operand, Space, Unit
+from npuc.targets.base import Target
+
+MAX_EXTENT = 1 << 24
+MAX_ELEMENTS = 1 << 27
+"""Elements of an operand, padding included: what one gather may allocate."""
+
+
+@functools.cache
+def operand_fields(cls: type[Instruction]) -> tuple[tuple[str, str], ...]:
+    """(name, role) of every operand field."""
+    return tuple((f.name, f.metadata["operand"]) for f in fields(cls) if "operand" in f.metadata)
+
+
+def command_problems(command: Command, target: Target, sizes: dict[Space, int]) -> Iterator[str]:
+    """What is wrong with `command` on `target`, one sentence each.
+
+    Args:
+        sizes: bytes of each memory that the program may touch.
+    """
+    instruction = command.instruction
+    allowed = target.queue_names if instruction.unit is Unit.ANY else target.queues[instruction.unit.value]
+    if command.queue not in allowed:
+        yield f"queue is '{command.queue}', wanted {' or '.join(allowed)}"
+    sound = True
+    for name, role in operand_fields(type(instruction)):
+        for problem in operand_problems(getattr(instruction, name), role, instruction.unit, target, sizes):
+            sound = False
+            yield f"{name}: {problem}"
+    # shapes are compared only once every operand is one
+    if sound:
+        yield from instruction.problems()
+        yield from instruction.limits(target)
+
+
+def operand_problems(view: Operand, role: str, unit: Unit, target: Target, sizes: dict[Space, int]) -> Iterator[str]:
+    """What is wrong with one operand of an instruction of `unit`."""
+    if not view.present:
+        if role != "in?":
+            yield "is absent"
+        return
+    n, height, width, channels = view.shape
+    if min(view.shape) < 1 or max(view.shape) > MAX_EXTENT:
+        yield f"shape is {view.shape}, wanted 1..{MAX_EXTENT} each way"
+        return
+    padded = view.padded_shape
+    elements = padded[0] * padded[1] * padded[2] * padded[3]
+    if elements > MAX_ELEMENTS:
+        yield f"has {elements} elements, wanted at most {MAX_ELEMENTS}"
+        return
+    if view.dtype.name.lower() not in target.element_types:
+        yield f"element type is {view.dtype.name.lower()}, {target.name} knows {', '.join(target.element_types)}"
+        return
+    if view.wrap_rows and (height > view.wrap_rows or view.first_row >= view.wrap_rows):
+        yield f"has {height} rows from row {view.first_row} in a ring of {view.wrap_rows}"
+        return
+    if not view.wrap_rows and view.first_row:
+        yield f"first row is {view.first_row} without a ring, wanted 0"
+        return
+    bits = view.dtype.bytes * 8 - 1
+    if not -(1 << bits) <= view.pad_value < 1 << bits:
+        yield f"pad value is {view.pad_value}, wanted an {view.dtype.name.lower()}"
+    if any(stride % view.dtype.bytes for stride in view.strides) or view.base % view.dtype.bytes:
+        yield f"base {view.base} or strides {view.strides} are no multiples of {view.dtype.bytes} bytes"
+    for extent in view.extents():
+        if extent.low < 0 or extent.high > sizes[view.space]:
+            yield f"bytes {extent.low}..{extent.high} leave {view.space.name}, which has {sizes[view.space]}"
+            break
+    if view.space is Space.DRAM and unit is not Unit.DMA and not target.core_reaches_dram:
+        yield f"lies in DRAM, which only the DMA of {target.name} reaches"
+    if role != "out":
+        return
+    if any(view.pad):
+        yield f"output has padding {view.pad}, wanted none"
+    if any(stride == 0 and extent > 1 for extent, stride in zip(view.shape, view.strides, strict=True)):
+        yield f"output strides are {view.strides} for shape {view.shape}, wanted no broadcast"
+    if not (target.sram if view.space is Space.SRAM else target.dram).writable:
+        yield f"is written to {view.space.name}, which {target.name} cannot write"
