@@ -2,6 +2,7 @@
 """Fields, operands and instructions: what encoder, decoder, disassembler, `npu_cmd` ops and docs are generated from."""
 
 import enum
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
@@ -106,6 +107,16 @@ def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tupl
     return Extent(start, run, tuple(counts), tuple(kept))
 
 
+@functools.lru_cache(maxsize=65536)
+def _traffic_bytes(element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...], burst_bytes: int) -> int:
+    """Port bytes of a strided view, its runs rounded up to whole bursts."""
+    extent = _merge(0, element_bytes, shape, strides)
+    runs = 1
+    for count in extent.counts:
+        runs *= count
+    return runs * -(-extent.run_bytes // burst_bytes) * burst_bytes
+
+
 @dataclass(frozen=True)
 class Operand:
     """A 4-D NHWC view of bytes in one memory.
@@ -189,13 +200,12 @@ class Operand:
 
     def traffic_bytes(self, burst_bytes: int) -> int:
         """Port bytes of one pass over the view, every contiguous run rounded up to whole bursts."""
-        total = 0
-        for extent in self.extents():
-            runs = 1
-            for count in extent.counts:
-                runs *= count
-            total += runs * -(-extent.run_bytes // burst_bytes) * burst_bytes
-        return total
+        if not self.present or self.elements == 0:
+            return 0
+        # addresses do not matter, so tiles of one shape share the answer
+        n, _, width, channels = self.shape
+        rows = (rows for _, _, rows in self._row_pieces()) if self.wrap_rows else (self.shape[1],)
+        return sum(_traffic_bytes(self.dtype.bytes, (n, count, width, channels), self.strides, burst_bytes) for count in rows)
 
     def _view(self, memory: np.ndarray, address: int, rows: int) -> np.ndarray:
         """Typed strided view of `rows` rows at `address` into a u8 memory; bounds checked."""
@@ -304,6 +314,10 @@ class Instruction:
             total[view.space] = total.get(view.space, 0) + view.traffic_bytes(memory.burst_bytes)
         return total
 
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and traffic in one call, for instructions that find both together."""
+        return self.busy_cycles(target), self.traffic(target)
+
     def latency(self, target: Target) -> int:
         """Cycles before the first byte moves, once an instruction: the slowest memory read, and off-chip memory once more when written."""
         reads_dram = any(view.space is Space.DRAM for view in self.reads())
@@ -320,12 +334,9 @@ class Instruction:
 
     def cycles(self, target: Target) -> int:
         """Cycles the instruction takes alone: latency, then the longest of unit and ports."""
-        ports = (memory.cycles(size) for memory, size in self._port_work(target))
-        return self.latency(target) + max(self.busy_cycles(target), *ports, 0)
-
-    def _port_work(self, target: Target) -> list[tuple[Any, int]]:
-        traffic = self.traffic(target)
-        return [(target.sram if space is Space.SRAM else target.dram, size) for space, size in traffic.items()] or [(target.sram, 0)]
+        busy, traffic = self.cost(target)
+        ports = ((target.sram if space is Space.SRAM else target.dram).cycles(size) for space, size in traffic.items())
+        return self.latency(target) + max(busy, *ports, 0)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         """Execute on u8 memory images; `kernels` is the engine's kernel namespace (see npuc.numerics.kernels)."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuc.isa.base import Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.blocks import Layout, LoopOrder, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
 from npuc.isa.conv2d import block_limits, mac_output, mac_problems
 from npuc.isa.records import shape_problems, unpack_scales
 from npuc.targets.base import Target
@@ -59,16 +59,18 @@ class DepthwiseConv2d(Instruction):
         (height, width, channels), order = choose_block(self.work(), target)
         return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
 
-    def _cost(self, target: Target) -> MacCost:
-        return mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
+        found = mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+        return found.busy_cycles, dict(found.traffic)
 
     def busy_cycles(self, target: Target) -> int:
-        """max(array, output path) with the array's fill; see `npuc.isa.blocks`."""
-        return self._cost(target).busy_cycles
+        """max(array, output path) with the array's fill."""
+        return self.cost(target)[0]
 
     def traffic(self, target: Target) -> dict[Space, int]:
-        """Port bytes by block and loop order; see `npuc.isa.blocks`."""
-        return dict(self._cost(target).traffic)
+        """Inputs and weights as often as blocks and buffers demand, the output once."""
+        return self.cost(target)[1]
 
     def problems(self) -> Iterator[str]:
         yield from mac_problems(self)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacCost, MacWork, choose_block, mac_cost
+from npuc.isa.blocks import Layout, LoopOrder, MacWork, choose_block, mac_cost
 from npuc.isa.conv2d import block_limits, block_problems
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
 from npuc.targets.base import Target, ceil_div
@@ -61,16 +61,18 @@ class Matmul(Instruction):
         (height, width, channels), order = choose_block(self.work(target), target)
         return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
 
-    def _cost(self, target: Target) -> MacCost:
-        return mac_cost(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
+        found = mac_cost(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+        return found.busy_cycles, dict(found.traffic)
 
     def busy_cycles(self, target: Target) -> int:
-        """max(array, output path) with the array's fill; see `npuc.isa.blocks`."""
-        return self._cost(target).busy_cycles
+        """max(array, output path) with the array's fill."""
+        return self.cost(target)[0]
 
     def traffic(self, target: Target) -> dict[Space, int]:
-        """Port bytes by block and loop order; see `npuc.isa.blocks`."""
-        return dict(self._cost(target).traffic)
+        """Inputs and weights as often as blocks and buffers demand, the output once."""
+        return self.cost(target)[1]
 
     def problems(self) -> Iterator[str]:
         for name in ("a", "b", "ofm"):
