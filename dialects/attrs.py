@@ -5,7 +5,7 @@
     int             3 : i64                       list            [1, "a"]
     float           1.5 : f64                     dict            {key = 3 : i64}
     str             "text"                        None            unit
-    Rescale         #npu.rescale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: …>, …}>
+    Rescale         #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: …>, …}>
     Placement       #npu.space<"sram", 1024 : i64, 4 : i64>
     TargetRef       #npu.target<"edge-256", {sram_bytes = 524288 : i64}>
     ScheduleDict    #npu.schedule<{groups = […], …}>
@@ -26,8 +26,8 @@ _RESCALE_FIELDS = tuple(field.name for field in fields(Rescale))
 _I64 = range(-(1 << 63), 1 << 63)
 
 
-class RescaleAttr(Npu.Attribute, name="rescale"):
-    """`npuc.numerics.rescale.Rescale`, field by field."""
+class RescaleAttr(Npu.Attribute, name="scale"):
+    """`npuc.numerics.rescale.Rescale`, field by field. Not `#npu.rescale`: an attribute and an op of one dialect share their names."""
 
     fields: Any
 

@@ -27,7 +27,7 @@ func.func @main(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8> {
 }
 """
 ATTRIBUTES = """dilation = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>, zp_w = 0 : i64,
-  zp_x = 3 : i64, rescale = #npu.rescale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>,
+  zp_x = 3 : i64, rescale = #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>,
   shift = array<i64: 30>, zp_out = 0 : i64}>"""
 WHOLE = CONV.replace(
     "BODY",

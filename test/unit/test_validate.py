@@ -17,7 +17,7 @@ from npuc.passes.base import Pass, operations
 from npuc.passes.pipeline import run_passes
 from npuc.validate import Validator, difference
 
-RESCALE = """#npu.rescale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>,
+RESCALE = """#npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>,
   shift = array<i64: 33>, zp_out = 0 : i64}>"""
 CONV = f"""{{dilation = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 0, 0, 0, 0>, strides = array<i64: 1, 1>, zp_w = 0 : i64,
   zp_x = 3 : i64, rescale = {RESCALE}}} : (tensor<1x4x4x2xi8>, tensor<2x1x1x2xi8>, tensor<2xi32>) -> tensor<1x4x4x2xi8>"""

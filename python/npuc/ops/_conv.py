@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from npuc.isa.records import RECORD
 from npuc.numerics.rescale import Rescale
-from npuc.ops._checks import dtype_is, in_range, rescale_ok, type_is
-from npuc.ops._scales import RECORD
+from npuc.ops._checks import at_most, dtype_is, in_range, rescale_ok, type_is
 from npuc.ops.base import Refusal, TensorType
+from npuc.targets.base import Target
 
 I32_MAX = (1 << 31) - 1
 
@@ -39,3 +40,10 @@ def accumulator_limits(weights: np.ndarray, bias: np.ndarray, zp_x: int, zp_w: i
     worst = int((sums * reach + np.abs(bias.astype(np.int64))).max())
     if worst > I32_MAX:
         yield Refusal("the accumulator of an output channel fits i32", str(worst), f"at most {I32_MAX}")
+
+
+def field_limits(target: Target, strides: tuple[int, int], dilation: tuple[int, int], groups: int = 1) -> Iterator[Refusal]:
+    """Strides and dilation are 8-bit fields of the instruction, groups a 16-bit field."""
+    yield from at_most("stride is an 8-bit field", max(strides), 255)
+    yield from at_most("dilation is an 8-bit field", max(dilation), 255)
+    yield from at_most("groups is a 16-bit field", groups, 65535)

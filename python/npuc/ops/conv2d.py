@@ -7,11 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
+from npuc.isa import conv2d as isa
+from npuc.isa.base import Instruction, Operand
+from npuc.isa.records import RECORD
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
 from npuc.ops._checks import dtype_is, element_types, rank_is
-from npuc.ops._scales import pack_records
+from npuc.ops._views import blob_part, pack_records, records_view
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
@@ -96,6 +99,7 @@ class Conv2d(OpSpec):
 
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from element_types(self, target, "i8")
+        yield from _conv.field_limits(target, self.strides, self.dilation, self.groups)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
         """See `accumulator_limits`."""
@@ -112,3 +116,14 @@ class Conv2d(OpSpec):
         n, height, width, channels = self.output.shape
         out = height, width, channels // self.groups
         return n * self.groups * target.array.conv2d_cycles(out, out, self.inputs[1].shape[3], self.inputs[1].shape[1:3])
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        channels = self.output.shape[3]
+        instruction = isa.Conv2d(
+            ifm=inputs[0].padded(self.pads, self.zp_x),
+            weights=blob_part(params, RECORD.itemsize * channels, self.inputs[1].nhwc), scales=records_view(params, channels), ofm=output,
+            stride_h=self.strides[0], stride_w=self.strides[1], dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups,
+            zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
+            double_round=int(self.rescale.double_round),
+        )  # fmt: skip
+        return [instruction.blocked(target)]

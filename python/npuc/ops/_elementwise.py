@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ops whose result at a position depends on their inputs at that position alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from npuc.isa import elementwise as isa
+from npuc.isa.base import Instruction, Operand
+from npuc.numerics.rescale import Rescale, scale_values
+from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rescale_ok
+from npuc.ops._views import broadcast
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.targets.base import Target
+
+# y = x: the identity as a scale
+UNIT_SCALE = (1 << 30, 30)
+
+
+@dataclass(frozen=True)
+class Map(OpSpec):
+    """y[p] = f(x[p]); further operands are read whole."""
+
+    @property
+    def splits(self) -> frozenset[int]:
+        return frozenset(range(len(self.output.shape)))
+
+    def infer(self) -> TensorType:
+        return TensorType(self.inputs[0].shape, self.inputs[0].dtype)
+
+    def tile(self, region: Region) -> Tile:
+        others = self.inputs[1:]
+        spec = replace(self, inputs=(region_type(self.inputs[0], region), *others), output=region_type(self.output, region))
+        return Tile(spec, (region, *(tensor.whole for tensor in others)))
+
+
+@dataclass(frozen=True)
+class Binary(OpSpec):
+    """y[p] = f(a[p], b[p]) on i8; shapes broadcast as numpy's: aligned right, extents equal or 1."""
+
+    operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
+    kind: ClassVar[isa.ElementwiseKind]
+
+    zp_a: int = param("zero point of a", 0)
+    zp_b: int = param("zero point of b", 0)
+    rescale: Rescale = param("i32 result to output, one record", Rescale((1 << 30,), (30,)))
+
+    def malformed(self) -> Iterator[str]:
+        a, b = self.inputs
+        for name, tensor, zero_point in (("a", a, self.zp_a), ("b", b, self.zp_b)):
+            yield from dtype_is(name, tensor, "i8")
+            yield from in_range(f"zp_{name}", zero_point, "i8")
+        yield from rescale_ok(self.rescale, (1,), "i8")
+        try:
+            np.broadcast_shapes(a.shape, b.shape)
+        except ValueError:
+            yield f"operands are {a} and {b}, wanted shapes that broadcast"
+
+    def infer(self) -> TensorType:
+        return TensorType(tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs))), "i8")
+
+    @property
+    def splits(self) -> frozenset[int]:
+        return frozenset(range(len(self.output.shape)))
+
+    def tile(self, region: Region) -> Tile:
+        regions = tuple(
+            tuple((0, 1) if extent == 1 else cut for extent, cut in zip(tensor.shape, region[len(region) - len(tensor.shape) :], strict=True))
+            for tensor in self.inputs
+        )
+        types = tuple(region_type(tensor, cut) for tensor, cut in zip(self.inputs, regions, strict=True))
+        return Tile(replace(self, inputs=types, output=region_type(self.output, region)), regions)
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        yield from element_types(self, target, "i8")
+        yield from at_most_rank_4(self)
+
+    def input_scales(self) -> dict[str, int]:
+        """Fields of the instruction that only some kinds have."""
+        return {}
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        a, b = (broadcast(view, output.shape) for view in inputs)
+        instruction = isa.Elementwise(
+            kind=self.kind, a=a, b=b, ofm=output, zp_a=self.zp_a, zp_b=self.zp_b, **self.input_scales(), **rescale_fields(self.rescale)
+        )
+        return [instruction]
+
+
+def rescale_fields(rescale: Rescale) -> dict[str, Any]:
+    """The output path's fields of an instruction with one scale."""
+    return {
+        "multiplier": rescale.multiplier[0], "shift": rescale.shift[0], "zp_out": rescale.zp_out,
+        "lo": rescale.lo, "hi": rescale.hi, "double_round": int(rescale.double_round),
+    }  # fmt: skip
+
+
+def scaled(values: np.ndarray, zero_point: int, scale: tuple[int, int], double_round: bool) -> np.ndarray:
+    """((x - zp) * m + round) >> s, i64."""
+    return scale_values(values.astype(np.int64) - zero_point, np.array(scale[:1], np.int64), np.array(scale[1:], np.int64), double_round)
+
+
+def clamp_fields(lo: int, hi: int) -> dict[str, Any]:
+    """A clamp and no scale, for a RESCALE."""
+    return rescale_fields(Rescale(UNIT_SCALE[:1], UNIT_SCALE[1:], 0, lo, hi))

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What max_pool2d and avg_pool2d share: a window over H and W, channels on their own."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from npuc.ops._checks import at_most, dtype_is, element_types, rank_is
+from npuc.ops._windows import Axis, axes, cut_windows, window_problems
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Pool(OpSpec):
+    """input i8 [N, H, W, C] -> i8 [N, OH, OW, C]."""
+
+    kernel: tuple[int, int] = param("rows and columns of a window", (1, 1))
+    strides: tuple[int, int] = param("stride along H and W", (1, 1))
+    pads: tuple[int, int, int, int] = param("padding: top, bottom, left, right", (0, 0, 0, 0))
+
+    def _axes(self) -> tuple[Axis, Axis]:
+        return axes(self.inputs[0].shape[1:3], self.kernel, self.strides, (1, 1), self.pads)
+
+    def malformed(self) -> Iterator[str]:
+        ranks = list(rank_is("input", self.inputs[0], 4))
+        yield from ranks
+        if ranks:
+            return
+        yield from dtype_is("input", self.inputs[0], "i8")
+        yield from window_problems(self._axes())
+
+    def infer(self) -> TensorType:
+        n, _, _, channels = self.inputs[0].shape
+        rows, columns = self._axes()
+        return TensorType((n, rows.outputs, columns.outputs, channels), "i8")
+
+    @property
+    def splits(self) -> frozenset[int]:
+        return frozenset({0, 1, 2, 3})
+
+    def tile(self, region: Region) -> Tile:
+        (rows, columns), pads = cut_windows(self._axes(), region[1:3])
+        source = (region[0], rows, columns, region[3])
+        spec = replace(self, inputs=(region_type(self.inputs[0], source),), output=region_type(self.output, region), pads=pads)
+        return Tile(spec, (source,))
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        yield from element_types(self, target, "i8")
+        yield from at_most("stride is an 8-bit field", max(self.strides), 255)
+        yield from at_most("kernel is a 16-bit field", max(self.kernel), 65535)

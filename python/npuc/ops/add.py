@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""add: quantized sum with broadcasting (TOSA RESCALE, ADD, RESCALE; TFLite ADD)."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from npuc.isa.elementwise import ElementwiseKind
+from npuc.ops._sum import Sum
+
+
+@dataclass(frozen=True)
+class Add(Sum):
+    """y = rescale(scale_a(a - zp_a) + scale_b(b - zp_b)), scale(v) = (v * multiplier + round) >> shift.
+
+    a, b i8 -> i8, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom; `sum_scales` makes them.
+    """
+
+    name: ClassVar[str] = "add"
+    kind: ClassVar[ElementwiseKind] = ElementwiseKind.ADD
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        left, right = self.terms(*inputs)
+        return self.rescale.apply(left + right)

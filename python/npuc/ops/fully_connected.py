@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""fully_connected: a matrix of inputs times constant weights (TFLite FULLY_CONNECTED); a 1x1 convolution on the machine."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from npuc.isa import conv2d as isa
+from npuc.isa.base import Instruction, Operand
+from npuc.isa.records import RECORD
+from npuc.numerics import kernels
+from npuc.numerics.rescale import Rescale
+from npuc.ops import _conv
+from npuc.ops._checks import dtype_is, element_types, rank_is
+from npuc.ops._views import blob_part, pack_records, records_view
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class FullyConnected(OpSpec):
+    """y[n,o] = rescale(bias[o] + sum over k of (x[n,k] - zp_x) * (w[o,k] - zp_w)).
+
+    input i8 [N, K], weights i8 [O, K], bias i32 [O] -> i8 [N, O].
+    """
+
+    name: ClassVar[str] = "fully_connected"
+    operand_names: ClassVar[tuple[str, ...]] = ("input", "weights", "bias")
+    param_operands: ClassVar[tuple[int, ...]] = (1, 2)
+
+    zp_x: int = param("zero point of the input", 0)
+    zp_w: int = param("zero point of the weights", 0)
+    rescale: Rescale = param("accumulator to output, one record or one for each output channel", Rescale((1 << 30,), (30,)))
+
+    def malformed(self) -> Iterator[str]:
+        x, weights, bias = self.inputs
+        ranks = [*rank_is("input", x, 2), *rank_is("weights", weights, 2)]
+        yield from ranks
+        if ranks:
+            return
+        yield from dtype_is("input", x, "i8")
+        yield from _conv.parameter_problems(weights, bias, weights.shape[0], self.zp_x, self.zp_w, self.rescale)
+        if weights.shape[1] != x.shape[1]:
+            yield f"weights have {weights.shape[1]} input channels, wanted the input's {x.shape[1]}"
+
+    def infer(self) -> TensorType:
+        return TensorType((self.inputs[0].shape[0], self.inputs[1].shape[0]), "i8")
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        x, weights, bias = inputs
+        acc = kernels.matmul_acc(x[None], weights.T[None], self.zp_x, self.zp_w)[0]
+        return self.rescale.apply(acc.astype(np.int64) + bias)
+
+    @property
+    def splits(self) -> frozenset[int]:
+        return frozenset({0, 1})
+
+    def tile(self, region: Region) -> Tile:
+        images, channels = region
+        depth = (0, self.inputs[0].shape[1])
+        regions = ((images, depth), (channels, depth), (channels,))
+        types = tuple(region_type(tensor, cut) for tensor, cut in zip(self.inputs, regions, strict=True))
+        return Tile(replace(self, inputs=types, output=region_type(self.output, region), rescale=self.rescale.channels(*channels)), regions)
+
+    def macs(self) -> int:
+        return self.inputs[0].shape[0] * self.inputs[1].elements
+
+    # what this machine makes of it -------------------------------------------------------------
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        yield from element_types(self, target, "i8")
+
+    def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
+        """See `accumulator_limits`."""
+        yield from _conv.accumulator_limits(weights, bias, self.zp_x, self.zp_w)
+
+    def param_bytes(self) -> int:
+        return _conv.param_bytes(self.output.shape[1], self.inputs[1])
+
+    def pack_params(self, *arrays: np.ndarray) -> bytes:
+        weights, bias = arrays
+        return pack_records(self.rescale, bias) + weights.tobytes()
+
+    def array_cycles(self, target: Target) -> int:
+        out = 1, self.output.shape[0], self.output.shape[1]
+        return target.array.conv2d_cycles(out, out, self.inputs[1].shape[1], (1, 1))
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        channels, depth = self.inputs[1].shape
+        instruction = isa.Conv2d(
+            ifm=inputs[0], weights=blob_part(params, RECORD.itemsize * channels, (channels, 1, 1, depth)),
+            scales=records_view(params, channels), ofm=output,
+            zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
+            double_round=int(self.rescale.double_round),
+        )  # fmt: skip
+        return [instruction.blocked(target)]

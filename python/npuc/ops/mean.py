@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""mean: the average over whole dimensions, rescaled once (TFLite MEAN; PyTorch mean and adaptive average pooling to 1x1)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from npuc.isa import reduce as isa
+from npuc.isa.base import Instruction, Operand
+from npuc.numerics.rescale import Rescale
+from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rank_is, rescale_ok
+from npuc.ops._elementwise import rescale_fields
+from npuc.ops._views import spread
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Mean(OpSpec):
+    """y[rest] = rescale(sum over axes of (x - zp_x)); the real scale of the rescale is scale_in / (scale_out * count).
+
+    input i8 -> i8; `axes` in ascending order, kept with extent 1 where keepdims.
+    """
+
+    name: ClassVar[str] = "mean"
+
+    axes: tuple[int, ...] = param("dimensions averaged over, ascending", (1, 2))
+    keepdims: bool = param("they stay, with extent 1", True)
+    zp_x: int = param("zero point of the input", 0)
+    rescale: Rescale = param("sum to output, one record", Rescale((1 << 30,), (30,)))
+
+    def malformed(self) -> Iterator[str]:
+        shape = self.inputs[0].shape
+        yield from rank_is("input", self.inputs[0], *range(1, 7))
+        yield from dtype_is("input", self.inputs[0], "i8")
+        if not self.axes or list(self.axes) != sorted(set(self.axes)) or not 0 <= self.axes[0] <= self.axes[-1] < len(shape):
+            yield f"axes are {self.axes}, wanted ascending dimensions within 0..{len(shape) - 1}"
+        yield from in_range("zp_x", self.zp_x, "i8")
+        yield from rescale_ok(self.rescale, (1,), "i8")
+
+    def infer(self) -> TensorType:
+        shape = enumerate(self.inputs[0].shape)
+        if self.keepdims:
+            return TensorType(tuple(1 if i in self.axes else extent for i, extent in shape), "i8")
+        return TensorType(tuple(extent for i, extent in shape if i not in self.axes), "i8")
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        total = (inputs[0].astype(np.int64) - self.zp_x).sum(axis=self.axes, keepdims=self.keepdims)
+        return np.asarray(self.rescale.apply(total))
+
+    @property
+    def _count(self) -> int:
+        return int(np.prod([self.inputs[0].shape[i] for i in self.axes], dtype=np.int64))
+
+    @property
+    def splits(self) -> frozenset[int]:
+        dimensions = frozenset(range(len(self.output.shape)))
+        if self.keepdims:
+            return dimensions - set(self.axes)
+        # the first of three would be rows of the result and images of the input: a ring on one side alone
+        return dimensions - {0} if len(dimensions) == 3 else dimensions
+
+    def tile(self, region: Region) -> Tile:
+        left = list(region)
+        source = []
+        for i, extent in enumerate(self.inputs[0].shape):
+            cut = left.pop(0) if self.keepdims or i not in self.axes else (0, 1)
+            source.append((0, extent) if i in self.axes else cut)
+        spec = replace(self, inputs=(region_type(self.inputs[0], tuple(source)),), output=region_type(self.output, region))
+        return Tile(spec, (tuple(source),))
+
+    # what this machine makes of it -------------------------------------------------------------
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        yield from element_types(self, target, "i8")
+        yield from at_most_rank_4(self)
+        yield from self._axes_reachable()
+        yield from self._accumulator()
+
+    def _axes_reachable(self) -> Iterator[Refusal]:
+        """A reduction runs over rows, columns or channels, never over the batch of a rank-4 tensor."""
+        if len(self.inputs[0].shape) == 4 and 0 in self.axes:
+            yield Refusal("a reduction runs over rows, columns or channels", str(self.axes), "axes within 1..3")
+
+    def _accumulator(self) -> Iterator[Refusal]:
+        """The sum fits i32."""
+        largest = self._count * max(self.zp_x + 128, 127 - self.zp_x)
+        if largest > (1 << 31) - 1:
+            yield Refusal("the sum fits i32", str(largest), "at most 2147483647")
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        shift = 4 - len(self.inputs[0].shape)
+        reduced = tuple(axis + shift for axis in self.axes)
+        shape = tuple(1 if i in reduced else extent for i, extent in enumerate(inputs[0].shape))
+        # without keepdims the result's dimensions stand elsewhere in NHWC than the reduction leaves them
+        ofm = output if output.shape == shape else spread(output, shape)
+        instruction = isa.Reduce(
+            kind=isa.ReduceKind.SUM, ifm=inputs[0], ofm=ofm, reduce_h=int(1 in reduced), reduce_w=int(2 in reduced),
+            reduce_c=int(3 in reduced), zp_x=self.zp_x, **rescale_fields(self.rescale),
+        )  # fmt: skip
+        return [instruction]

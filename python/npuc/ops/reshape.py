@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""reshape: the same values in the same order under another shape (TOSA RESHAPE)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from npuc.isa.base import Instruction, Operand
+from npuc.ops._layout import copy
+from npuc.ops.base import OpSpec, Region, TensorType, Tile
+from npuc.targets.base import Target
+
+
+@dataclass(frozen=True)
+class Reshape(OpSpec):
+    """y = x, row-major order kept; the shape is that of the result. Any element type."""
+
+    name: ClassVar[str] = "reshape"
+    is_view: ClassVar[bool] = True
+
+    def infer(self) -> TensorType:
+        x = self.inputs[0]
+        # a shape that does not hold the elements is answered by one that differs from it
+        return TensorType(self.output.shape if self.output.elements == x.elements else x.shape, x.dtype)
+
+    def problems(self) -> Iterator[str]:
+        if self.output.elements != self.inputs[0].elements:
+            yield f"result {self.output} has {self.output.elements} elements, wanted the {self.inputs[0].elements} of {self.inputs[0]}"
+        elif self.output.dtype != self.inputs[0].dtype:
+            yield f"result has element type {self.output.dtype}, wanted {self.inputs[0].dtype}"
+
+    def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        return inputs[0].reshape(self.output.shape)
+
+    def tile(self, region: Region) -> Tile:
+        """Raises ValueError unless the region is everything: a part of a shape is in general no part of another."""
+        if region != self.output.whole:
+            raise ValueError("reshape is cut, wanted whole")
+        return Tile(self, (self.inputs[0].whole,))
+
+    def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
+        """Nothing where both lie at one place; else a copy of dense bytes."""
+        (source,) = inputs
+        if (source.space, source.base) == (output.space, output.base):
+            return []
+        elements = (1, 1, 1, output.elements)
+        return [copy(*(Operand.dense(view.space, view.base, elements, view.dtype) for view in (source, output)))]
