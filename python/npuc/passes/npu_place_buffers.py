@@ -16,13 +16,14 @@ from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
 from npuc.errors import DoesNotFit, InternalError
 from npuc.passes._segment import on_npu
 from npuc.passes.base import Pass, functions, target_of
-from npuc.passes.npu_tile import SCRATCH_BYTES_ATTRIBUTE
+from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE
 from npuc.plan.graph import row_bytes, rows
 from npuc.plan.place import check_placement, place
 from npuc.plan.steps import align
 
 PLACEMENT_ATTRIBUTE = "npu.placement"
 SCRATCH_ATTRIBUTE = "npu.scratch_offset"
+PARAMS_OFFSET_ATTRIBUTE = "npu.params_offset"
 # off-chip tensors start on a multiple of this, so that transfers start on a burst
 DRAM_ALIGN_BYTES = 128
 
@@ -80,7 +81,9 @@ class _Buffers:
 
     found: list[_Buffer] = field(default_factory=list)
     of: dict[ir.Value, int] = field(default_factory=dict)
-    scratch: list[tuple[ir.Operation, int]] = field(default_factory=list)
+    # (op, attribute that names the address, buffer)
+    named: list[tuple[ir.Operation, str, int]] = field(default_factory=list)
+    params: dict[int, int] = field(default_factory=dict)
     position: int = 0
 
     def read(self, function: ir.Operation) -> None:
@@ -99,11 +102,11 @@ class _Buffers:
                 self.of[op.results[0]] = self.of[op.operands[0]]
             elif op.name == "npu.copy":
                 self._copy(op)
-            elif op.name == "npu.reshape" and _space(op.results[0]) is not None:
+            elif op.name == "npu.reshape" and space_of(op.results[0]) is not None:
                 self._alias(op)
-            elif spec_class(op) is not None and on_npu(op) and _space(op.results[0]) is not None:
+            elif spec_class(op) is not None and on_npu(op) and space_of(op.results[0]) is not None:
                 self._tile(op)
-            elif op.name == "tensor.insert_slice" and _space(op.results[0]) is not None:
+            elif op.name == "tensor.insert_slice" and space_of(op.results[0]) is not None:
                 # the inserted tile made or touched the buffer already
                 self.of[op.results[0]] = self.of[op.operands[0]]
 
@@ -117,13 +120,13 @@ class _Buffers:
 
     def _result(self, value: ir.Value) -> None:
         """The buffer that `value` goes to: that of the tensor it is inserted into, or its own."""
-        inserted = _insertion(value)
+        inserted = insertion(value)
         whole = value if inserted is None else inserted.results[0]
         into = None if inserted is None else inserted.operands[1]
         if into is not None and into in self.of:
             number = self.of[into]
         else:
-            space, kind = _space(whole), tensor_type(whole.type)
+            space, kind = space_of(whole), tensor_type(whole.type)
             assert space is not None
             size = space.rows * row_bytes(kind) if space.rows and space.rows < rows(kind) else kind.bytes
             number = self._new(space.memory, size)
@@ -133,25 +136,27 @@ class _Buffers:
         self._touch(number)
 
     def _copy(self, op: ir.Operation) -> None:
-        spaces = [_space(value) for value in op.results]
+        spaces = [space_of(value) for value in op.results]
         if all(space is None for space in spaces):
             # back to the host
             return
         first = spaces[0]
         assert first is not None
-        if first.memory == "sram" and _is_params(op):
+        if first.memory == "sram" and is_params(op):
             spec = consumer_spec(op)
             number = self._new("sram", spec.param_bytes())
             for value in op.results:
                 self.of[value] = number
             self.position += 1
             return
-        transfer = _space(op.operands[0]) is not None or _from_constant(op.operands[0])
+        transfer = space_of(op.operands[0]) is not None or _from_constant(op.operands[0])
         for value in op.operands:
             if value in self.of:
                 self._touch(self.of[value])
         for value in op.results:
             self._result(value)
+        if PARAMS_ATTRIBUTE in op.attributes:
+            self.params[from_attr(op.attributes[PARAMS_ATTRIBUTE])] = self.of[op.results[0]]
         self.position += transfer
 
     def _alias(self, op: ir.Operation) -> None:
@@ -166,25 +171,29 @@ class _Buffers:
                 self._touch(self.of[value])
         self._result(op.results[0])
         if SCRATCH_BYTES_ATTRIBUTE in op.attributes:
-            self.scratch.append((op, self._new("sram", from_attr(op.attributes[SCRATCH_BYTES_ATTRIBUTE]))))
+            self.named.append((op, SCRATCH_ATTRIBUTE, self._new("sram", from_attr(op.attributes[SCRATCH_BYTES_ATTRIBUTE]))))
+        if PARAMS_ATTRIBUTE in op.attributes:
+            number = self.params[from_attr(op.attributes[PARAMS_ATTRIBUTE])]
+            self._touch(number)
+            self.named.append((op, PARAMS_OFFSET_ATTRIBUTE, number))
         self.position += 1
 
     def write(self) -> None:
         """Set the offsets in the types of all values."""
         encodings: dict[tuple[int, int], ir.Attribute] = {}
         for value, number in self.of.items():
-            space = _space(value)
+            space = space_of(value)
             if space is None:
                 continue
             key = (number, space.rows)
             if key not in encodings:
                 encodings[key] = to_attr(Placement(space.memory, self.found[number].offset, space.rows))
             value.set_type(mlir_type(tensor_type(value.type), encodings[key]))
-        for op, number in self.scratch:
-            op.attributes[SCRATCH_ATTRIBUTE] = to_attr(self.found[number].offset)
+        for op, name, number in self.named:
+            op.attributes[name] = to_attr(self.found[number].offset)
 
 
-def _space(value: ir.Value) -> Placement | None:
+def space_of(value: ir.Value) -> Placement | None:
     kind = value.type
     if not isinstance(kind, ir.RankedTensorType) or kind.encoding is None:
         return None
@@ -192,7 +201,7 @@ def _space(value: ir.Value) -> Placement | None:
     return found if isinstance(found, Placement) else None
 
 
-def _insertion(value: ir.Value) -> ir.Operation | None:
+def insertion(value: ir.Value) -> ir.Operation | None:
     """The tensor.insert_slice that `value` is inserted by."""
     for use in value.uses:
         user = use.owner.operation
@@ -208,7 +217,7 @@ def _from_constant(value: ir.Value) -> bool:
     return not isinstance(owner, ir.Block) and owner.name == "npu.constant"
 
 
-def _is_params(op: ir.Operation) -> bool:
+def is_params(op: ir.Operation) -> bool:
     """Whether the copy brings the packed parameters of a tile: a reader takes its result as a parameter operand."""
     return _param_reader(op) is not None
 

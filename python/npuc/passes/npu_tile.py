@@ -8,11 +8,13 @@ A value's stripes are inserted into a tensor whose type carries `#npu.space<"sra
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
 from torch_mlir import ir
 from torch_mlir.dialects import tensor as tensor_dialect
 
 from npuc.dialects.attrs import Placement, to_attr
 from npuc.dialects.base import build, mlir_type
+from npuc.dialects.npu.ops.constant import build_constant
 from npuc.dialects.npu.ops.copy import build_copy
 from npuc.dialects.npu.ops.group import build_group
 from npuc.dialects.npu.ops.yield_ import build_yield
@@ -25,6 +27,8 @@ from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View,
 from npuc.targets.base import Target
 
 SCRATCH_BYTES_ATTRIBUTE = "npu.scratch_bytes"
+# parameters that come from attributes alone have no operand: the copy that brings them and its readers carry one number
+PARAMS_ATTRIBUTE = "npu.params"
 
 
 @dataclass(frozen=True)
@@ -180,6 +184,8 @@ class _Tiler:
 
     def _param_types(self, step: LoadParams) -> list[TensorType]:
         spec, regions = self.segment.graph.nodes[step.node].spec, self._param_regions(step)
+        if not spec.param_operands:
+            return [TensorType((spec.param_bytes(),), "i8")]
         return [region_type(spec.inputs[position], regions[position]) for position in spec.param_operands]
 
     def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0) -> ir.Type:
@@ -241,7 +247,11 @@ class _Tiler:
         op, spec, regions = self.segment.ops[step.node], self.segment.graph.nodes[step.node].spec, self._param_regions(step)
         pieces = [self._cut(op.operands[position], spec.inputs[position], regions[position]) for position in spec.param_operands]
         kinds = [self._type(piece, "sram") for piece in self._param_types(step)]
+        if not pieces:
+            pieces = [build_constant(np.frombuffer(spec.pack_params(), np.int8), loc=op.location)]
         self.current["params", step.buffer] = build_copy(pieces, kinds, loc=op.location)
+        if not spec.param_operands:
+            self.current["params", step.buffer][0].owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.buffer)
 
     def _compute(self, step: Compute) -> None:
         node = self.segment.graph.nodes[step.node]
@@ -259,4 +269,6 @@ class _Tiler:
         result = build(spec, operands, result_type=self._type(spec.output, "sram", ring), loc=self.segment.ops[step.node].location)
         if step.scratch >= 0:
             result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
+        if params:
+            result.owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.params)
         self._insert("sram", node.output, node.spec.output, ring, step.region, result)
