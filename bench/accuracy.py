@@ -97,15 +97,14 @@ def compare(labels: np.ndarray, base: np.ndarray, other: np.ndarray) -> dict[str
     }
 
 
-def measure(name: str, draw: int, observer: str, bias_correction: bool) -> dict[str, float]:
+def measure(name: str, draw: int, **options) -> dict[str, float]:
     """One row of the table."""
     from npuc.quantize import quantize_module
 
     task = TASKS[name](draw)
     start = time.perf_counter()
     calibration = [task.images[i : i + 1] for i in task.calibrate]
-    options = {"observer": observer, "bias_correction": bias_correction, "seed": draw}
-    program, _ = quantize_module(task.module, (task.images[:1],), calibration, **options)
+    program, _ = quantize_module(task.module, (task.images[:1],), calibration, seed=draw, **options)
     seconds = time.perf_counter() - start
     base = predictions(task.module, task.images[task.score], 50)
     other = predictions(program.module(check_guards=False), task.images[task.score], 1)
@@ -117,14 +116,16 @@ def main() -> None:
     parser.add_argument("network", choices=sorted(TASKS))
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--observer", default="minmax", choices=("minmax", "histogram"))
+    parser.add_argument("--rounding", default="nearest", choices=("nearest", "compensated"))
     parser.add_argument("--bias-correction", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("network observer bias_correction draw | float quantized changed r->w w->r w->w | quantize_s", flush=True)
+    print("network observer rounding bias_correction draw | float quantized changed r->w w->r w->w | quantize_s", flush=True)
     for draw in range(arguments.draws):
-        row = measure(arguments.network, draw, arguments.observer, arguments.bias_correction)
+        options = {"observer": arguments.observer, "rounding": arguments.rounding, "bias_correction": arguments.bias_correction}
+        row = measure(arguments.network, draw, **options)
         flips = f"{row['changed']} {row['right_to_wrong']} {row['wrong_to_right']} {row['wrong_to_wrong']}"
-        head = f"{arguments.network} {arguments.observer} {arguments.bias_correction} {draw}"
+        head = f"{arguments.network} {arguments.observer} {arguments.rounding} {arguments.bias_correction} {draw}"
         print(f"{head} | {row['float']:.2f} {row['quantized']:.2f} {flips} | {row['quantize_s']:.1f}", flush=True)
 
 

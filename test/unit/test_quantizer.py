@@ -3,10 +3,10 @@
 
 import pytest
 import torch
-from models import randomize
 from torch import nn
 from torch.nn import functional as F
 
+from models import randomize
 from npuc.errors import ImportFailed, UserInputError
 from npuc.quantize import is_quantized, quantize_module
 from npuc.quantize.names import layer_name, op_name

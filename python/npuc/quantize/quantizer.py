@@ -21,7 +21,7 @@ from torchao.quantization.pt2e.quantizer.quantizer import Q_ANNOTATION_KEY
 from npuc.errors import UserInputError
 from npuc.quantize import rules
 from npuc.quantize.graph import batch_norm_to_depthwise, drop_identities, functionalize, is_constant, is_float
-from npuc.quantize.names import op_name
+from npuc.quantize.names import layer_name, op_name
 
 OBSERVERS = {"minmax": MinMaxObserver, "histogram": HistogramObserver}
 
@@ -33,8 +33,13 @@ class NpuQuantizer(Quantizer):
         observer: "minmax" takes the smallest and largest value seen; "histogram" the range with the least squared
             error, which may cut off outliers.
 
+    Attributes:
+        float_ops: after annotation, (layer, op) of every float op that no rule knew.
+
     Errors: `UserInputError` for an unknown observer.
     """
+
+    float_ops: tuple[tuple[str, str], ...] = ()
 
     def __init__(self, observer: str = "minmax"):
         if observer not in OBSERVERS:
@@ -59,6 +64,8 @@ class NpuQuantizer(Quantizer):
         for node in model.graph.nodes:
             if node.op == "call_function" and Q_ANNOTATION_KEY not in node.meta:
                 self._annotate_node(node)
+        plain = [n for n in model.graph.nodes if n.op == "call_function" and Q_ANNOTATION_KEY not in n.meta]
+        self.float_ops = tuple((layer_name(n), op_name(n)) for n in plain if is_float(n) and not is_constant(n))
         return model
 
     def validate(self, model: GraphModule) -> None:

@@ -19,8 +19,9 @@ from npuc.quantize.bias_correction import MeanRecorder, correct_biases
 from npuc.quantize.bias_range import make_room_for_biases
 from npuc.quantize.calibration import samples
 from npuc.quantize.graph import protect_shared_convolutions
-from npuc.quantize.names import is_quantize_op, layer_name, op_name, stamp_inserted, stamp_layer_names
+from npuc.quantize.names import is_quantize_op, layer_name, stamp_inserted, stamp_layer_names
 from npuc.quantize.quantizer import NpuQuantizer
+from npuc.quantize.rounding import SAMPLES, MomentRecorder, round_weights
 
 log = logging.getLogger("npuc")
 
@@ -28,12 +29,15 @@ log = logging.getLogger("npuc")
 BIAS_CORRECTION_BYTES = 3 << 30
 _LIVE_VALUES = 3
 
+ROUNDINGS = ("nearest", "compensated")
+
 
 @dataclass(frozen=True)
 class QuantizationReport:
-    """What was done. `seconds` is by stage; `float_ops` are (layer, op) that kept float operands and results."""
+    """What was done. `seconds` is by stage; `float_ops` are (layer, op) that no rule quantizes."""
 
     observer: str = ""
+    rounding: str = ""
     seed: int = 0
     samples: int = 0
     bias_corrected: int = 0
@@ -53,6 +57,7 @@ def quantize_module(
     calibration=None,
     *,
     observer: str = "minmax",
+    rounding: str = "nearest",
     bias_correction: bool = False,
     seed: int = 0,
     progress: Callable[[str, int, int | None], None] | None = None,
@@ -66,6 +71,7 @@ def quantize_module(
         example_inputs: tuple of tensors, one for each argument of `forward`; fixes all shapes, the batch included.
         calibration: see `npuc.quantize.calibration.samples`; not needed for a program that is already quantized.
         observer: "minmax" or "histogram".
+        rounding: of weights; "nearest", or "compensated" by `npuc.quantize.rounding`, slower and closer.
         bias_correction: shift biases so that each layer's mean output is the float network's.
         seed: for every random choice; reported.
         progress: called with (stage, done, total or None).
@@ -77,6 +83,9 @@ def quantize_module(
         stamp_layer_names(module.graph)
         return module, QuantizationReport(already_quantized=True)
     examples = _checked_examples(example_inputs)
+    if rounding not in ROUNDINGS:
+        raise UserInputError("unknown rounding", found=repr(rounding), wanted=" or ".join(map(repr, ROUNDINGS)))
+    compensate = rounding == "compensated"
     quantizer = NpuQuantizer(observer)
     seconds: dict[str, float] = {}
     source = module.module(check_guards=False) if isinstance(module, ExportedProgram) else module
@@ -91,18 +100,22 @@ def quantize_module(
         with _timed(seconds, "calibrate"):
             total = len(calibration) if hasattr(calibration, "__len__") and not isinstance(calibration, str) else None
             # the prepared graph is the float network with batch norms folded: its means are the ones to restore
-            recorder, kept, count = MeanRecorder(prepared), [], 0
+            recorder, kept, count = (MomentRecorder if compensate else MeanRecorder)(prepared), [], 0
             room = _correction_samples(prepared) if bias_correction else 0
             for inputs in data:
-                if len(kept) < room:
+                if len(kept) < room or (compensate and count < SAMPLES):
                     recorder.add(inputs)
-                    kept.append(inputs)
                 else:
                     prepared(*inputs)
+                if len(kept) < room:
+                    kept.append(inputs)
                 count += 1
                 tell("calibrate", count, total)
         _check_observed(prepared)
         make_room_for_biases(prepared)
+        if compensate:
+            with _timed(seconds, "round weights"):
+                round_weights(prepared, recorder.moments, lambda done, of: tell("round weights", done, of))
         with _timed(seconds, "convert"):
             converted = convert_pt2e(prepared)
             stamp_inserted(converted.graph)
@@ -112,7 +125,7 @@ def quantize_module(
                 corrected = correct_biases(converted, recorder.means(), kept, lambda done, of: tell("correct biases", done, of))
         with _timed(seconds, "re-export"):
             program = torch.export.export(converted.cpu(), tuple(x.cpu() for x in examples))
-    report = QuantizationReport(observer, seed, count, corrected, False, _float_ops(program), seconds)
+    report = QuantizationReport(observer, rounding, seed, count, corrected, False, quantizer.float_ops, seconds)
     log.info("quantized on %d samples, observer %s, seed %d, %d ops left in float", count, observer, seed, len(report.float_ops))
     return program, report
 
@@ -175,20 +188,6 @@ def _check_observed(prepared: GraphModule) -> None:
                 wanted="a finite range",
                 advice="check the calibration inputs and the network's weights",
             )
-
-
-def _float_ops(program: ExportedProgram) -> tuple[tuple[str, str], ...]:
-    """Ops that read a float value no dequantize made: they are not quantized."""
-    found = []
-    for node in program.graph.nodes:
-        if node.op != "call_function" or is_quantize_op(node) or not op_name(node):
-            continue
-        readers = list(node.users)
-        fused = any(op_name(user) or is_quantize_op(user) for user in readers) and all(is_quantize_op(user) for user in readers)
-        sources = [source for source in node.all_input_nodes if source.op == "call_function"]
-        if sources and not fused and not all(is_quantize_op(source) for source in sources):
-            found.append((layer_name(node), op_name(node)))
-    return tuple(found)
 
 
 @contextlib.contextmanager
