@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """npu.dequantize_channels: quantized weights as a frontend hands them over.
 
-y = (x - zero_points[c]) * scales[c], c the index along `axis`. It stands between a constant and the linalg op that reads
+y = (x - zps[c]) * scales[c], c the index along `axis`. It stands between a constant and the linalg op that reads
 it; `convert-linalg-to-npu` takes both up, so it never reaches a machine and has no spec.
 """
 
@@ -15,12 +15,12 @@ from npuc.dialects.npu.dialect import Npu
 
 
 class DequantizeChannelsOp(Npu.Operation, name="dequantize_channels", traits=[Pure]):
-    """i8 -> f32 of the same shape; `scales` is a list of floats, `zero_points` integers, one each an index of `axis`."""
+    """i8 -> f32 of the same shape; `scales` is a list of floats, `zps` integers, one each an index of `axis`."""
 
     input: Operand[Any]
     axis: Any
     scales: Any
-    zero_points: Any
+    zps: Any
     output: Result[Any]
 
     @classmethod
@@ -29,12 +29,12 @@ class DequantizeChannelsOp(Npu.Operation, name="dequantize_channels", traits=[Pu
         if not isinstance(kind, ir.RankedTensorType) or not isinstance(result, ir.RankedTensorType) or kind.shape != result.shape:
             return complain(op, [f"has types {kind} and {result}, wanted tensors of one shape"])
         try:
-            axis, scales, zero_points = (from_attr(op.operation.attributes[name]) for name in ("axis", "scales", "zero_points"))
+            axis, scales, zps = (from_attr(op.operation.attributes[name]) for name in ("axis", "scales", "zps"))
         except (KeyError, ValueError) as error:
             return complain(op, [f"has a missing or malformed attribute: {error}"])
         if not isinstance(axis, int) or not 0 <= axis < len(kind.shape):
             return complain(op, [f"axis is {axis}, wanted 0 to {len(kind.shape) - 1}"])
         channels = kind.shape[axis]
-        if not isinstance(scales, list) or not isinstance(zero_points, tuple) or {len(scales), len(zero_points)} != {channels}:
-            return complain(op, [f"scales or zero_points do not have {channels} entries, one a channel"])
+        if not isinstance(scales, list) or not isinstance(zps, tuple) or {len(scales), len(zps)} != {channels}:
+            return complain(op, [f"scales or zps do not have {channels} entries, one a channel"])
         return True

@@ -8,13 +8,12 @@ What must stay recognisable is marked while it still is one torch op; torch-mlir
 Importing this module imports torch.
 
 The marked ops, all on builtin tensors:
-  npu.quantize             f32 -> i8   scale, zero_point
-  npu.dequantize           i8 -> f32   scale, zero_point
-  npu.dequantize_channels  i8 -> f32   weights: axis, scales, zero_points
+  npu.quantize             f32 -> i8   scale, zp, lo, hi
+  npu.dequantize           i8 -> f32   scale, zp
+  npu.dequantize_channels  i8 -> f32   weights: axis, scales, zps
   npu.float_op             f32 -> f32  `kind` names the function, `params` its constant arguments, as in PyTorch
 
-Codes are always signed: those of a program quantized to uint8 are shifted by 128, zero points with them. A quantize with
-a narrower range than -128..127 is preceded by the clamp that does the same.
+Codes are always signed: those of a program quantized to uint8 are shifted by 128, zero points and bounds with them.
 """
 
 import logging
@@ -52,7 +51,7 @@ KEEP = frozenset({
     "mish", "elu", "selu", "celu", "leaky_relu", "softplus", "prelu", "relu", "relu6", "hardtanh", "clamp",
     "layer_norm", "native_layer_norm", "batch_norm", "linear", "addmm", "matmul", "conv2d", "conv_transpose2d",
     "avg_pool2d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "mean", "upsample_nearest2d", "pixel_shuffle",
-    "scaled_dot_product_attention",
+    "scaled_dot_product_attention", "square", "log_sigmoid", "hardshrink", "softshrink",
 })  # fmt: skip
 
 # torch-mlir's own list, without torch-fuse-quantized-ops (leaves per-channel convolutions in float) and without the
@@ -236,6 +235,17 @@ MARKS: dict[str, Mark] = {
     "aten.elu": _mark("elu", alpha=1, scale=2, input_scale=3),
     "aten.leaky_relu": _mark("leaky_relu", negative_slope=1),
     "aten.softplus": _mark("softplus", beta=1, threshold=2),
+    "aten.selu": _mark("selu"),
+    "aten.celu": _mark("celu", alpha=1),
+    "aten.hardshrink": _mark("hardshrink", lambd=1),
+    "aten.softshrink": _mark("softshrink", lambd=1),
+    # x + value * alpha, x - value * alpha, value - x * alpha
+    "aten.add.Scalar": _mark("add_scalar", value=1, alpha=2),
+    "aten.sub.Scalar": _mark("sub_scalar", value=1, alpha=2),
+    "aten.rsub.Scalar": _mark("rsub_scalar", value=1, alpha=2),
+    "aten.mul.Scalar": _mark("mul_scalar", value=1),
+    "aten.div.Scalar": _mark("div_scalar", value=1),
+    "aten.pow.Tensor_Scalar": _mark("pow_scalar", value=1),
     "aten.relu": _mark("clamp", {"min": 0.0, "max": math.inf}),
     "aten.relu6": _mark("clamp", {"min": 0.0, "max": 6.0}),
     "aten.hardtanh": _mark("clamp", min=1, max=2),
@@ -244,6 +254,8 @@ MARKS: dict[str, Mark] = {
     "aten.clamp_max": _mark("clamp", {"min": -math.inf}, max=1),
     "aten.softmax.int": _mark("softmax", axis=1),
     "aten._softmax": _mark("softmax", axis=1),
+    "aten.log_softmax.int": _mark("log_softmax", axis=1),
+    "aten._log_softmax": _mark("log_softmax", axis=1),
     "aten.mean.dim": _mark("mean", axes=1, keepdim=2),
     "aten.avg_pool2d": _mark("avg_pool2d", kernel=1, strides=2, padding=3, ceil_mode=4, count_include_pad=5, divisor=6),
     "aten.adaptive_avg_pool2d": _mark("adaptive_avg_pool2d", output_size=1),
@@ -303,10 +315,7 @@ def _mark_quantize(op, rewriter) -> None:
     shift = _code_shift(result_type)
     with rewriter.ip, operation.location:
         value = _to_builtin(x)
-        if (low - shift, high - shift) != (-128, 127):
-            bounds = {"min": (low - zero_point) * scale, "max": (high - zero_point) * scale}
-            value = _create("npu.float_op", value, value.type, {"kind": "clamp", "params": bounds})
-        attributes = {"scale": float(scale), "zero_point": zero_point - shift}
+        attributes = {"scale": float(scale), "zp": zero_point - shift, "lo": low - shift, "hi": high - shift}
         value = _create("npu.quantize", value, _builtin(result_type), attributes)
         result = _from_builtin(value, result_type)
     rewriter.replace_op(operation, [result])
@@ -316,7 +325,7 @@ def _mark_dequantize(op, rewriter) -> None:
     operation = op.operation
     x, scale, zero_point = (operation.operands[0], *map(_constant, list(operation.operands)[1:3]))
     shift = _code_shift(x.type)
-    attributes = {"scale": float(scale), "zero_point": zero_point - shift}
+    attributes = {"scale": float(scale), "zp": zero_point - shift}
     _dequantize(operation, rewriter, "npu.dequantize", attributes, shift)
 
 
@@ -327,7 +336,7 @@ def _mark_dequantize_channels(op, rewriter) -> None:
     attributes = {
         "axis": _constant(axis),
         "scales": [float(scale) for scale in _literal(scales)],
-        "zero_points": tuple(int(zero_point) - shift for zero_point in _literal(zero_points)),
+        "zps": tuple(int(zero_point) - shift for zero_point in _literal(zero_points)),
     }
     _dequantize(operation, rewriter, "npu.dequantize_channels", attributes, shift)
 
