@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npuc: compiles a network, runs and profiles the program, describes machines and ops.
+
+    npuc compile model.pt2 --calibration inputs.npz --target edge-256 -o net.npub
+    npuc run net.npub --input x.npy --output-dir out
+    npuc profile net.npub
+    npuc disasm net.npub
+    npuc targets
+    npuc ops
+
+Exit status 0 when everything went well, 1 for an error, 2 for a command line that is not understood. Only `compile` imports torch
+and MLIR, so that the other commands start at once.
+"""
+
+import argparse
+import difflib
+import faulthandler
+import json
+import logging
+import os
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from npuc.errors import ImportFailed, InternalError, NpucError, UserInputError
+from npuc.version import __version__
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from npuc.isa.program import Program
+
+log = logging.getLogger("npuc")
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs the tool on `argv` (the process's own arguments by default) and returns the exit status."""
+    if sys.__stderr__ is not None and not faulthandler.is_enabled():
+        faulthandler.enable(file=sys.__stderr__)
+    options = _parser().parse_args(argv)
+    _set_up_logging(options)
+    try:
+        options.command(options)
+        sys.stdout.flush()
+        return 0
+    except BrokenPipeError:
+        # whoever reads the output has seen enough; what is left in the buffer must not fail again at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("npuc: interrupted", file=sys.stderr)
+        return 130
+    except NpucError as error:
+        return _failed(error)
+    except OSError as error:
+        return _failed(UserInputError(f"'{error.filename}': {error.strerror}" if error.filename else str(error)))
+    except Exception as error:
+        text = f"{type(error).__name__}: {error}"
+        return _failed(InternalError("a defect of npuc", found=text, advice="run again with -v for the traceback, and please report it"))
+
+
+def _failed(error: NpucError) -> int:
+    log.debug("the traceback of what follows", exc_info=True)
+    print(f"npuc: error: {error}", file=sys.stderr)
+    return 1
+
+
+def _set_up_logging(options: argparse.Namespace) -> None:
+    verbose, quiet = getattr(options, "verbose", False), getattr(options, "quiet", False)
+    log.setLevel(logging.DEBUG if verbose else logging.ERROR if quiet else logging.WARNING)
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("npuc: %(message)s"))
+        log.addHandler(handler)
+    if not verbose and not sys.warnoptions:
+        # the deprecations of the frameworks tell a user of this tool nothing
+        warnings.simplefilter("ignore")
+
+
+# the command line ----------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    # SUPPRESS: the flag of the subcommand does not undo the one before it
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    loudness = common.add_mutually_exclusive_group()
+    loudness.add_argument("-v", "--verbose", action="store_true", help="log every step; a traceback with an error")
+    loudness.add_argument("-q", "--quiet", action="store_true", help="print errors alone")
+    parser = argparse.ArgumentParser(
+        prog="npuc", parents=[common], allow_abbrev=False,
+        description="Compiles networks for INT8 neural processing units and runs them on a bit-exact, cycle-level simulator.",
+    )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"npuc {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, parents=[common], allow_abbrev=False, help=text, description=text[0].upper() + text[1:] + ".")
+        one.set_defaults(command=run)
+        return one
+
+    _compile_arguments(command("compile", _compile, "compile a network to a program file"))
+
+    run = command("run", _run, "run a program on the simulator")
+    run.add_argument("program", type=Path, help="a .npub file")
+    run.add_argument(
+        "--input", type=Path, action="append", default=[], metavar="NPY",
+        help="an input, in order; its first dimension may be a multiple of the program's batch",
+    )  # fmt: skip
+    run.add_argument("--output-dir", type=Path, default=Path(), metavar="DIR", help="receives output_0.npy, output_1.npy, ... (default: here)")
+
+    profile = command("profile", _profile, "print cycles, utilisation and traffic of a program, layer by layer")
+    profile.add_argument("program", type=Path, help="a .npub file")
+    profile.add_argument("--json", action="store_true", help="print all figures as JSON")
+    profile.add_argument("--all-layers", action="store_true", help="one line a layer, however many there are")
+
+    disasm = command("disasm", _disasm, "print the commands of a program")
+    disasm.add_argument("program", type=Path, help="a .npub file")
+
+    targets = command("targets", _targets, "list the machines")
+    targets.add_argument("--json", action="store_true", help="print all figures as JSON")
+
+    ops = command("ops", _ops, "list the supported ops with their limits")
+    ops.add_argument("names", nargs="*", metavar="OP", help="these alone")
+    ops.add_argument("--json", action="store_true", help="print them as JSON")
+    return parser
+
+
+def _compile_arguments(one: argparse.ArgumentParser) -> None:
+    one.add_argument("model", type=Path, help="a program saved by torch.export.save (.pt2). Loading one may run code: pass only what you trust")
+    one.add_argument("-o", "--output", type=Path, metavar="NPUB", help="the program file (default: the model's name, here)")
+    one.add_argument(
+        "--calibration", metavar="NPZ",
+        help="samples that set the value ranges: an .npz with one array an input (by name, else in order), samples first; "
+        "or the word random, good for timing and not for accuracy",
+    )  # fmt: skip
+    one.add_argument("--target", default="edge-256", metavar="NAME", help="the machine (default edge-256); see npuc targets")
+    one.add_argument("--sram-kib", type=_positive, metavar="N", help="another SRAM capacity than the machine's own")
+    one.add_argument("--observer", choices=("minmax", "histogram"), default="minmax", help="how ranges follow from the samples (default minmax)")
+    one.add_argument("--seed", type=int, default=0, metavar="N", help="for every random choice (default 0)")
+    one.add_argument("--validate", action="store_true", help="execute the module after every pass and compare the bytes")
+    one.add_argument("--save-stages", type=Path, metavar="DIR", help="write the module after every pass that changed it")
+    one.add_argument("--save-schedule", type=Path, metavar="JSON", help="write the schedule that was found")
+    one.add_argument("--schedule", type=Path, metavar="JSON", help="replay this schedule instead of searching")
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"is {value}, wanted 1 or more")
+    return value
+
+
+# commands ------------------------------------------------------------------------------------------
+
+
+def _compile(options: argparse.Namespace) -> None:
+    output = options.output or Path(options.model.stem + ".npub")
+    # before minutes of work, not after
+    for path in (output, options.save_schedule):
+        _check_writable(path)
+    model = _load_model(options.model)
+    calibration = _load_calibration(options.calibration, _input_names(model))
+    import npuc
+
+    compiled = npuc.compile(
+        model,
+        target=options.target,
+        sram_kib=options.sram_kib,
+        calibration=calibration,
+        observer=options.observer,
+        seed=options.seed,
+        validate=options.validate,
+        save_stages=options.save_stages,
+        schedule=options.schedule,
+    )
+    _replace(output, compiled.save)
+    if options.save_schedule:
+        text = json.dumps(compiled.schedule, indent=2) + "\n"
+        _replace(options.save_schedule, lambda path: path.write_text(text))
+    if not getattr(options, "quiet", False):
+        from npuc.report.table import headline
+
+        print(f"wrote {output}", *headline(compiled.profile()), sep="\n  ")
+
+
+def _run(options: argparse.Namespace) -> None:
+    inputs = [_load_array(path) for path in options.input]
+    import numpy as np
+
+    import npuc
+
+    program = npuc.load(options.program)
+    outputs = program.run(*inputs)
+    outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    options.output_dir.mkdir(parents=True, exist_ok=True)
+    for number, array in enumerate(map(np.asarray, outputs)):
+        path = options.output_dir / f"output_{number}.npy"
+        _replace(path, _array_writer(array))
+        if not getattr(options, "quiet", False):
+            print(f"wrote {path}: {array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}")
+
+
+def _profile(options: argparse.Namespace) -> None:
+    from npuc.report.profile import profile
+
+    result = profile(_load_program(options.program))
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=2))
+        return
+    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = min(shutil.get_terminal_size((110, 0)).columns, 160)
+    print(result.table(width=width, layers=None if options.all_layers else 40, color=colour))
+
+
+def _disasm(options: argparse.Namespace) -> None:
+    from npuc.report.listing import listing
+
+    for line in listing(_load_program(options.program)):
+        print(line)
+
+
+def _targets(options: argparse.Namespace) -> None:
+    from npuc.report.describe import all_targets, target_rows
+
+    machines = all_targets()
+    if options.json:
+        print(json.dumps([machine.to_dict() | {"fingerprint": machine.fingerprint} for machine in machines], indent=2))
+        return
+    for machine in machines:
+        print(f"{machine.name}: {machine.title}")
+        for label, figure in target_rows(machine):
+            print(f"    {label:<30}{figure}")
+
+
+def _ops(options: argparse.Namespace) -> None:
+    from npuc.report.describe import op_text, ops
+
+    found = {one.name: one for one in ops()}
+    for name in options.names:
+        if name not in found:
+            near = difflib.get_close_matches(name, found, 3)
+            advice = f"did you mean {' or '.join(near)}?" if near else "npuc ops lists them all"
+            raise UserInputError(f"there is no op '{name}'", found=name, advice=advice)
+    chosen = [found[name] for name in options.names] or list(found.values())
+    if options.json:
+        print(json.dumps([one.to_dict() for one in chosen], indent=2))
+        return
+    print("\n\n".join(map(op_text, chosen)))
+
+
+# files in ------------------------------------------------------------------------------------------
+
+
+def _load_program(path: Path) -> "Program":
+    from npuc.isa.program import Program
+
+    return Program.from_bytes(path.read_bytes())
+
+
+def _load_model(path: Path) -> Any:
+    """The exported program in a .pt2 file; other files are npuc.compile's business."""
+    if not path.is_file():
+        raise UserInputError(f"there is no file '{path}'", wanted="a program saved by torch.export.save")
+    if path.suffix != ".pt2":
+        return path
+    try:
+        import torch
+    except ImportError as error:
+        raise UserInputError("compiling a PyTorch program needs PyTorch", found=str(error), advice="pip install 'npuc[torch]'") from error
+    if not log.isEnabledFor(logging.DEBUG):
+        # it logs a traceback of its own before it raises
+        logging.getLogger("torch.export").setLevel(logging.ERROR)
+    try:
+        return torch.export.load(path)
+    except Exception as error:
+        raise ImportFailed(
+            f"'{path}' cannot be loaded", found=f"{type(error).__name__}: {error}", wanted="a program saved by torch.export.save of the same PyTorch"
+        ) from error
+
+
+def _input_names(model: Any) -> list[str]:
+    """Names of the inputs in order, where the model says them."""
+    signature = getattr(model, "graph_signature", None)
+    return [str(name) for name in signature.user_inputs] if signature is not None else []
+
+
+def _load_calibration(text: str | None, names: Sequence[str]) -> "str | list[tuple[np.ndarray, ...]] | None":
+    """What --calibration names: a file's arrays as one large batch, by the inputs' names or in the file's order."""
+    if text is None or text == "random":
+        return text
+    arrays = _load_arrays(Path(text))
+    if names and set(names) <= arrays.keys():
+        chosen = tuple(arrays[name] for name in names)
+    elif names and len(arrays) != len(names):
+        raise UserInputError(
+            f"'{text}' does not hold the inputs of the model", found=", ".join(arrays), wanted=", ".join(names), advice="one array an input, samples first"
+        )
+    else:
+        chosen = tuple(arrays.values())
+    counts = {name: array.shape[0] if array.ndim else 0 for name, array in arrays.items()}
+    if len({array.shape[:1] for array in chosen}) > 1:
+        raise UserInputError(f"the arrays of '{text}' hold different numbers of samples", found=counts, wanted="the same first dimension in each")
+    return [chosen]
+
+
+def _load_arrays(path: Path) -> "dict[str, np.ndarray]":
+    import zipfile
+
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if isinstance(archive, np.ndarray):
+                return {"input_0": archive}
+            return {name: archive[name] for name in archive.files}
+    except (ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
+        raise UserInputError(f"'{path}' cannot be read", found=str(error), wanted="an .npz file of plain arrays") from error
+
+
+def _load_array(path: Path) -> "np.ndarray":
+    import numpy as np
+
+    try:
+        # mapped first: a damaged header then asks for more than the file has, instead of for all memory
+        mapped = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError, OverflowError, MemoryError) as error:
+        raise UserInputError(f"'{path}' cannot be read", found=str(error), wanted="an .npy file of a plain array") from error
+    if not isinstance(mapped, np.ndarray):
+        mapped.close()
+        raise UserInputError(f"'{path}' holds several arrays", wanted="an .npy file for each --input")
+    return np.array(mapped)
+
+
+# files out -----------------------------------------------------------------------------------------
+
+
+def _check_writable(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.is_dir():
+        raise UserInputError(f"'{path}' is a folder", wanted="the name of a file")
+    if not path.absolute().parent.is_dir():
+        raise UserInputError(f"the folder of '{path}' does not exist", found=str(path.absolute().parent))
+
+
+def _array_writer(array: "np.ndarray") -> Callable[[Path], None]:
+    import numpy as np
+
+    def write(path: Path) -> None:
+        # a file, not a name: np.save would add a suffix to that
+        with open(path, "wb") as file:
+            np.save(file, array, allow_pickle=False)
+
+    return write
+
+
+def _replace(path: Path, write: Callable[[Path], Any]) -> None:
+    """Lets `write` make a file beside `path`, then puts it there in one step: nobody ever sees a part of it."""
+    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=path.suffix)
+    os.close(handle)
+    try:
+        write(Path(name))
+        # mkstemp makes private files; the result gets the mode any new file has
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(name, 0o666 & ~mask)
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a program costs on its machine: cycles, utilisation and traffic, layer by layer.
+
+Everything here follows from the program and the timeline of its commands; no value of any tensor is looked at.
+
+    busy        cycles from start to end of a layer's MAC and vector commands, waiting for ports included
+    bound       cycles that the array alone needs for the layer: edge waste and the depthwise rate included, memory aside
+    utilisation multiply-accumulates / (cycles * multiply-accumulates the array can do in one cycle)
+    off-chip    bytes that pass the off-chip port, bursts rounded up
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+
+from npuc.errors import UserInputError
+from npuc.isa.base import Command, Unit
+from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Program
+from npuc.isa.sync import Signal, Wait
+from npuc.report.table import plain, render_profile
+from npuc.targets.base import Target
+from npuc.timing.engine import Timeline, off_chip_bytes, simulate
+
+NO_LAYER = "(no layer)"
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """One layer of the model on the NPU.
+
+    Attributes:
+        name: the model's own name of the layer.
+        op: what it computes; several ops of one name are joined by "+".
+        macs: multiply-accumulates.
+        commands: instructions, transfers included, semaphores left out.
+        busy_cycles: cycles its MAC and vector commands occupy their queues.
+        start_cycle, end_cycle: of its first and last command, transfers included.
+        share: busy cycles as a part of all cycles of the program.
+        array_bound_cycles: what the array alone needs, at least.
+        utilisation: of the array while the layer is busy.
+        off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port on behalf of the layer.
+    """
+
+    name: str
+    op: str
+    macs: int
+    commands: int
+    busy_cycles: int
+    start_cycle: int
+    end_cycle: int
+    share: float
+    array_bound_cycles: int
+    utilisation: float
+    off_chip_read_bytes: int
+    off_chip_write_bytes: int
+
+
+@dataclass(frozen=True)
+class HostOp:
+    """An op that the host runs, and why the NPU does not."""
+
+    op: str
+    layer: str
+    reason: str
+    bytes_in: int
+    bytes_out: int
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The figures of one inference. Prints as a table.
+
+    Attributes:
+        network: name of the program.
+        target: name of the machine; `clock_hz` and `macs_per_cycle` are its own.
+        cycles: of all NPU segments, one after another; host ops cost none here.
+        macs, npu_macs: multiply-accumulates of the network, and those of them that the NPU does.
+        mac_utilisation: npu_macs / (cycles * macs_per_cycle).
+        network_bound_cycles: max(sum of the layers' array bounds, compulsory off-chip bytes / bandwidth); no schedule is faster.
+        estimate_cycles: what the planner expected.
+        peak_sram_bytes, sram_bytes: SRAM used at most, and there.
+        off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port.
+        commands: instructions with their semaphores; `semaphore_commands` of them only wait or signal.
+        semaphores: different semaphores used.
+        queue_cycles: queue -> cycles it is busy.
+    """
+
+    network: str
+    target: str
+    clock_hz: int
+    macs_per_cycle: int
+    cycles: int
+    macs: int
+    npu_macs: int
+    mac_utilisation: float
+    network_bound_cycles: int
+    estimate_cycles: int
+    peak_sram_bytes: int
+    sram_bytes: int
+    off_chip_read_bytes: int
+    off_chip_write_bytes: int
+    commands: int
+    semaphore_commands: int
+    semaphores: int
+    queue_cycles: Mapping[str, int] = field(default_factory=dict)
+    host_ops: tuple[HostOp, ...] = ()
+    layers: tuple[LayerProfile, ...] = ()
+
+    @property
+    def milliseconds(self) -> float:
+        """Time of one inference at the machine's clock."""
+        return self.cycles / self.clock_hz * 1e3
+
+    @property
+    def inferences_per_second(self) -> float:
+        """One after another, 0 where nothing runs on the NPU."""
+        return self.clock_hz / self.cycles if self.cycles else 0.0
+
+    @property
+    def bound_ratio(self) -> float:
+        """cycles / network_bound_cycles, 0 where there is no bound."""
+        return self.cycles / self.network_bound_cycles if self.network_bound_cycles else 0.0
+
+    def to_dict(self) -> dict:
+        """Plain values, JSON-ready."""
+        values = asdict(self)
+        values["queue_cycles"] = dict(self.queue_cycles)
+        values["host_ops"] = [asdict(op) for op in self.host_ops]
+        values["layers"] = [asdict(layer) for layer in self.layers]
+        values["milliseconds"] = self.milliseconds
+        values["inferences_per_second"] = self.inferences_per_second
+        values["bound_ratio"] = self.bound_ratio
+        return values
+
+    def table(self, *, width: int = 110, layers: int | None = 40, color: bool = False) -> str:
+        """The profile as text.
+
+        Args:
+            width: columns.
+            layers: how many layers stand on a line of their own, the busiest of them; None for all.
+            color: with ANSI colours.
+        """
+        return render_profile(self, width=width, layers=layers, color=color)
+
+    def __str__(self) -> str:
+        return self.table()
+
+
+def profile(program: Program, timelines: Sequence[Timeline] | None = None) -> Profile:
+    """The figures of one inference of `program`.
+
+    Args:
+        timelines: when the commands of each NPU segment ran, in order; timed here where they are not given.
+
+    Raises:
+        UserInputError: another number of timelines than NPU segments.
+    """
+    target = program.target
+    segments = [segment for segment in program.segments if isinstance(segment, NpuSegment)]
+    if timelines is None:
+        timelines = [simulate(segment.commands, target) for segment in segments]
+    if len(timelines) != len(segments):
+        raise UserInputError("every NPU segment needs one timeline", found=len(timelines), wanted=len(segments))
+    on_npu = [layer for layer in program.layers if layer.device == "npu"]
+    layers = layer_profiles(on_npu, zip(segments, timelines, strict=True), target)
+    cycles, npu_macs = sum(line.total_cycles for line in timelines), sum(layer.macs for layer in on_npu)
+    semaphores = _semaphores(program)
+    return Profile(
+        network=_text(program, "name"),
+        target=target.name,
+        clock_hz=target.clock_hz,
+        macs_per_cycle=target.array.macs_per_cycle,
+        cycles=cycles,
+        macs=sum(layer.macs for layer in program.layers),
+        npu_macs=npu_macs,
+        mac_utilisation=_utilisation(npu_macs, cycles, target),
+        network_bound_cycles=network_bound_cycles(program),
+        estimate_cycles=_figure(program, "estimate_cycles"),
+        peak_sram_bytes=program.sram_bytes,
+        sram_bytes=target.sram.bytes,
+        off_chip_read_bytes=sum(layer.off_chip_read_bytes for layer in layers),
+        off_chip_write_bytes=sum(layer.off_chip_write_bytes for layer in layers),
+        commands=program.command_count,
+        semaphore_commands=len(semaphores),
+        semaphores=len(set(semaphores)),
+        queue_cycles={name: sum(line.queue_busy_cycles[name] for line in timelines) for name in target.queue_names},
+        host_ops=tuple(_host_op(call, program) for segment in program.segments if isinstance(segment, HostSegment) for call in segment.calls),
+        layers=layers,
+    )
+
+
+def _figure(program: Program, name: str) -> int:
+    """A figure that planning left in the file, 0 where there is none; the file may come from anywhere."""
+    for values in (program.certificates, program.metadata):
+        if type(values.get(name)) is int and values[name] >= 0:
+            return values[name]
+    return 0
+
+
+def _text(program: Program, name: str) -> str:
+    value = program.metadata.get(name)
+    return plain(value) if isinstance(value, str) else ""
+
+
+def network_bound_cycles(program: Program) -> int:
+    """max(sum of the NPU layers' array bounds, compulsory off-chip bytes / bandwidth); no schedule is faster.
+
+    What the planner found stands in the file; without it, the constants and every tensor at the edge of an NPU segment are
+    what must pass the off-chip port.
+    """
+    found = _figure(program, "network_bound_cycles")
+    if found:
+        return found
+    array = sum(layer.array_cycles for layer in program.layers if layer.device == "npu")
+    compulsory = len(program.constants) + sum(tensor.bytes for tensor in program.tensors if tensor.dram_offset >= 0)
+    return max(array, program.target.dram.cycles(compulsory))
+
+
+def _host_op(call: HostCall, program: Program) -> HostOp:
+    return HostOp(
+        op=call.op,
+        layer=call.location,
+        reason=call.reason,
+        bytes_in=sum(program.tensor(number).bytes for number in call.inputs),
+        bytes_out=program.tensor(call.output).bytes,
+    )
+
+
+@dataclass
+class _Sum:
+    """A layer while its commands are added up."""
+
+    op: str = ""
+    macs: int = 0
+    bound: int = 0
+    commands: int = 0
+    busy: int = 0
+    start: int = -1
+    end: int = 0
+    read: int = 0
+    written: int = 0
+
+    def add(self, command: Command, start: int, end: int, target: Target) -> None:
+        """Counts a command that ran from `start` to `end`."""
+        instruction = command.instruction
+        read, written = off_chip_bytes([command], target)
+        self.commands += 1
+        self.start = start if self.start < 0 else min(self.start, start)
+        self.end = max(self.end, end)
+        self.read += read
+        self.written += written
+        if instruction.unit is not Unit.DMA:
+            self.busy += end - start
+            self.op = self.op or instruction.mnemonic
+
+
+def layer_profiles(layers: Iterable[Layer], runs: Iterable[tuple[NpuSegment, Timeline]], target: Target) -> tuple[LayerProfile, ...]:
+    """The layers in the model's order; commands of a layer that is not listed come last, under their own name."""
+    sums: dict[str, _Sum] = {}
+    for layer in layers:
+        entry = sums.setdefault(layer.name or NO_LAYER, _Sum())
+        entry.op = f"{entry.op}+{layer.op}" if entry.op else layer.op
+        entry.macs += layer.macs
+        entry.bound += layer.array_cycles
+    base = 0
+    for segment, line in runs:
+        for command, start, end in zip(segment.commands, line.start_cycles, line.end_cycles, strict=True):
+            if command.instruction.unit is not Unit.ANY:
+                sums.setdefault(command.location or NO_LAYER, _Sum()).add(command, base + start, base + end, target)
+        base += line.total_cycles
+    return tuple(_layer_profile(name, entry, base, target) for name, entry in sums.items())
+
+
+def _layer_profile(name: str, entry: _Sum, cycles: int, target: Target) -> LayerProfile:
+    return LayerProfile(
+        name=name,
+        op=entry.op,
+        macs=entry.macs,
+        commands=entry.commands,
+        busy_cycles=entry.busy,
+        start_cycle=max(entry.start, 0),
+        end_cycle=entry.end,
+        share=entry.busy / cycles if cycles else 0.0,
+        array_bound_cycles=entry.bound,
+        utilisation=_utilisation(entry.macs, entry.busy, target),
+        off_chip_read_bytes=entry.read,
+        off_chip_write_bytes=entry.written,
+    )
+
+
+def _utilisation(macs: int, cycles: int, target: Target) -> float:
+    return macs / (cycles * target.array.macs_per_cycle) if cycles else 0.0
+
+
+def _semaphores(program: Program) -> list[int]:
+    """The semaphore of each command that waits or signals."""
+    commands = (command for segment in program.segments if isinstance(segment, NpuSegment) for command in segment.commands)
+    return [command.instruction.semaphore for command in commands if isinstance(command.instruction, Wait | Signal)]

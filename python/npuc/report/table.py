@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The profile as a table for a terminal."""
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from npuc.report.profile import LayerProfile, Profile
+
+# narrower than this the figures themselves would be cut
+LEAST_WIDTH = 80
+# columns between two columns, and what layer and op want together
+GAP = 2
+LEAST_TEXT = 36
+MOST_HOST_OPS = 12
+
+
+def count(value: int) -> str:
+    """1234567 -> 1,234,567."""
+    return f"{value:,}"
+
+
+def kib(size_bytes: int) -> str:
+    """Bytes as KiB, with a digit after the point below 100."""
+    size = size_bytes / 1024
+    return f"{size:,.1f}" if size < 100 else f"{size:,.0f}"
+
+
+def percent(part: float) -> str:
+    """0.1234 -> 12.3 %."""
+    return f"{part * 100:.1f} %"
+
+
+def millions(value: int) -> str:
+    """Multiply-accumulates in millions."""
+    size = value / 1e6
+    return f"{size:.2f}" if size < 100 else f"{size:,.0f}"
+
+
+def plain(text: str) -> str:
+    """`text` without control characters: names come out of files that anybody may have written."""
+    return "".join(char if char.isprintable() else "?" for char in text)
+
+
+def clip(text: str, width: int) -> str:
+    """Plain `text` cut on the left: the end of a layer's name tells more than its beginning."""
+    text = plain(text)
+    return text if len(text) <= width else "…" + text[len(text) - width + 1 :]
+
+
+def headline(profile: "Profile") -> list[str]:
+    """The figures that are looked at first, one sentence a line."""
+    rate = f"{profile.inferences_per_second:,.1f} inferences/s" if profile.cycles else "nothing runs on the NPU"
+    bound = f", {profile.bound_ratio:.2f} x the network bound of {count(profile.network_bound_cycles)}" if profile.network_bound_cycles else ""
+    estimate = ""
+    if profile.estimate_cycles and profile.estimate_cycles != profile.cycles:
+        estimate = f", planned {count(profile.estimate_cycles)}"
+    sram = f"{kib(profile.peak_sram_bytes)} of {kib(profile.sram_bytes)} KiB"
+    return [
+        f"{profile.network or 'network'} on {profile.target}: {profile.milliseconds:.3f} ms, {rate}, MAC utilisation {percent(profile.mac_utilisation)}",
+        f"{count(profile.cycles)} cycles at {profile.clock_hz / 1e6:,.0f} MHz{bound}{estimate}",
+        f"SRAM {sram}, off-chip {kib(profile.off_chip_read_bytes)} KiB read and {kib(profile.off_chip_write_bytes)} KiB written; "
+        f"{count(profile.commands)} commands, {profile.semaphores} semaphores",
+    ]
+
+
+def _shown(layers: Sequence["LayerProfile"], limit: int | None) -> tuple[list["LayerProfile"], list["LayerProfile"]]:
+    """The busiest `limit` layers and the others, each in the model's order."""
+    if limit is None or len(layers) <= limit:
+        return list(layers), []
+    chosen = {id(layer) for layer in sorted(layers, key=lambda layer: -layer.busy_cycles)[:limit]}
+    return [layer for layer in layers if id(layer) in chosen], [layer for layer in layers if id(layer) not in chosen]
+
+
+def _figures(layers: Iterable["LayerProfile"], profile: "Profile") -> dict[str, str]:
+    """Column -> text, for one layer or the sum of several."""
+    layers = tuple(layers)
+    macs, busy = sum(layer.macs for layer in layers), sum(layer.busy_cycles for layer in layers)
+    bound = sum(layer.array_bound_cycles for layer in layers)
+    peak = busy * profile.macs_per_cycle
+    return {
+        "MMAC": millions(macs) if macs else "",
+        "cmds": count(sum(layer.commands for layer in layers)),
+        "cycles": count(busy),
+        "bound": count(bound) if bound else "",
+        "share": percent(sum(layer.share for layer in layers)),
+        "util": percent(macs / peak) if macs and peak else "",
+        "KiB read": kib(sum(layer.off_chip_read_bytes for layer in layers)),
+        "KiB written": kib(sum(layer.off_chip_write_bytes for layer in layers)),
+    }
+
+
+# what a narrow terminal does without, first to go first
+SPARE = ("KiB written", "cmds", "bound", "KiB read")
+LEGEND = "cycles: MAC and vector commands, waiting for ports included; bound: the array alone; util: of the array in these cycles"
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Which columns of figures stand in the table, and how wide the texts may be."""
+
+    columns: tuple[str, ...]
+    layer_width: int
+    op_width: int
+
+
+def _layout(figures: Sequence[dict[str, str]], ops: Sequence[str], width: int) -> _Layout:
+    widest = {column: max(len(column), *(len(row[column]) for row in figures)) for column in figures[0]}
+    for column in (*SPARE, ""):
+        left = width - sum(size + GAP for size in widest.values())
+        if left >= LEAST_TEXT:
+            break
+        widest.pop(column, None)
+    op_width = max(2, min(left // 2 - GAP, max(map(len, ops), default=2)))
+    return _Layout(tuple(widest), max(5, left - op_width - GAP), op_width)
+
+
+def render_profile(profile: "Profile", *, width: int = 110, layers: int | None = 40, color: bool = False) -> str:
+    """The whole table as text of at most `width` columns (at least 80)."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(width, LEAST_WIDTH)
+    out = io.StringIO()
+    # legacy_windows off: the text goes into a string, not to a console
+    console = Console(
+        file=out, width=width, force_terminal=color, color_system="standard" if color else None, legacy_windows=False, highlight=False, emoji=False
+    )
+    first, *rest = headline(profile)
+    console.print(Text(first, style="bold"))
+    for line in rest:
+        console.print(Text(line))
+    shown, hidden = _shown(profile.layers, layers)
+    rows = [(layer.name, layer.op, _figures([layer], profile)) for layer in shown]
+    if hidden:
+        rows.append((f"and {len(hidden)} more", "", _figures(hidden, profile)))
+    total = _figures(profile.layers, profile)
+    layout = _layout([total, *(row[2] for row in rows)], [row[1] for row in rows], width)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, show_footer=True, header_style="bold", footer_style="bold")
+    table.add_column("layer", footer="total", no_wrap=True)
+    table.add_column("op", no_wrap=True)
+    for name in layout.columns:
+        table.add_column(name, footer=total[name], justify="right", no_wrap=True)
+    for name, op, figures in rows:
+        table.add_row(Text(clip(name, layout.layer_width)), Text(clip(op, layout.op_width)), *(figures[column] for column in layout.columns))
+    if rows:
+        console.print()
+        console.print(table)
+        console.print(Text(LEGEND, style="dim"))
+    if profile.queue_cycles and profile.cycles:
+        busy = ", ".join(f"{name} {percent(cycles / profile.cycles)}" for name, cycles in profile.queue_cycles.items())
+        console.print(Text(f"queues busy: {busy}"))
+    if profile.host_ops:
+        _host_ops(console, profile)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def _host_ops(console, profile: "Profile") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("on the host", no_wrap=True, overflow="ellipsis")
+    table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=36)
+    table.add_column("KiB in", justify="right", no_wrap=True)
+    table.add_column("KiB out", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
+    for op in profile.host_ops[:MOST_HOST_OPS]:
+        table.add_row(Text(plain(op.op)), Text(clip(op.layer, 36)), kib(op.bytes_in), kib(op.bytes_out), Text(plain(op.reason)))
+    console.print()
+    console.print(table)
+    if len(profile.host_ops) > MOST_HOST_OPS:
+        console.print(Text(f"and {len(profile.host_ops) - MOST_HOST_OPS} more on the host"))
