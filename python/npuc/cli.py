@@ -191,11 +191,10 @@ def _run(options: argparse.Namespace) -> None:
     inputs = [_load_array(path) for path in options.input]
     import numpy as np
 
-    import npuc
+    from npuc.runtime import load
 
-    program = npuc.load(options.program)
-    outputs = program.run(*inputs)
-    outputs = outputs if isinstance(outputs, tuple | list) else (outputs,)
+    outputs = load(options.program).run(*inputs)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     options.output_dir.mkdir(parents=True, exist_ok=True)
     for number, array in enumerate(map(np.asarray, outputs)):
         path = options.output_dir / f"output_{number}.npy"

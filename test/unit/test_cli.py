@@ -46,7 +46,7 @@ def test_the_version_is_printed(capsys):
     assert (ended.value.code, capsys.readouterr().out) == (0, f"npuc {__version__}\n")
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["targets"], ["ops", "--json"], ["profile", "{}"], ["disasm", "{}"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["targets"], ["ops", "--json"], ["profile", "{}"], ["disasm", "{}"], ["run", "{}"]])
 def test_what_needs_no_compiler_imports_none(arguments, program):
     code = "import sys\nfrom npuc.cli import main\ntry:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
     code += "print(sorted({name.partition('.')[0] for name in sys.modules} & {'torch', 'torch_mlir', 'torchao'}))"
@@ -132,23 +132,24 @@ def test_a_defect_is_reported_as_one(program, capsys, monkeypatch):
 # run -----------------------------------------------------------------------------------------------
 
 
-class Loaded:
-    """Stands in for a loaded program: doubles its input."""
-
-    def run(self, *inputs):
-        return tuple(2 * array for array in inputs)
-
-
-def test_run_writes_one_file_an_output_in_order(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(npuc, "load", lambda path: Loaded(), raising=False)
-    for name, value in (("a", 1), ("b", 2)):
-        np.save(tmp_path / f"{name}.npy", np.full((2, 3), value, np.int8))
+def test_run_writes_one_file_an_output_and_a_batch_runs_in_steps(program, tmp_path, capsys):
+    batch = np.arange(48, dtype=np.int8).reshape(3, 16)
+    np.save(tmp_path / "x.npy", batch)
     out = tmp_path / "deep" / "out"
-    arguments = ["run", "x.npub", "--input", str(tmp_path / "a.npy"), "--input", str(tmp_path / "b.npy"), "--output-dir", str(out)]
-    assert main(arguments) == 0
-    assert sorted(path.name for path in out.iterdir()) == ["output_0.npy", "output_1.npy"]
-    assert np.load(out / "output_1.npy", allow_pickle=False).tolist() == [[4, 4, 4]] * 2
-    assert capsys.readouterr().out == f"wrote {out / 'output_0.npy'}: int8 2x3\nwrote {out / 'output_1.npy'}: int8 2x3\n"
+    assert main(["run", str(program), "--input", str(tmp_path / "x.npy"), "--output-dir", str(out)]) == 0
+    assert [path.name for path in out.iterdir()] == ["output_0.npy"]
+    assert np.array_equal(np.load(out / "output_0.npy", allow_pickle=False), batch)
+    assert capsys.readouterr().out == f"wrote {out / 'output_0.npy'}: int8 3x16\n"
+
+
+def test_inputs_are_held_against_the_program(program, tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((1, 16), np.float32))
+    for inputs, found in (([], "0"), (["x.npy"], "float32"), (["x.npy", "x.npy"], "2")):
+        arguments = [text for name in inputs for text in ("--input", str(tmp_path / name))]
+        assert main(["run", str(program), *arguments, "--output-dir", str(tmp_path / "out")]) == 1
+        text = capsys.readouterr().err
+        assert text.startswith("npuc: error: [NPU103]") and f"found: {found}" in text
+    assert not (tmp_path / "out").exists()
 
 
 def damaged(kind: str, tmp_path: Path) -> Path:
