@@ -310,7 +310,7 @@ def _location_name(location: Location) -> str:
 
 def _mark_quantize(op, rewriter) -> None:
     operation = op.operation
-    x, scale, zero_point, low, high = (*operation.operands[:1], *map(_constant, list(operation.operands)[1:5]))
+    x, scale, zero_point, low, high = (operation.operands[0], *map(_number, list(operation.operands)[1:5]))
     result_type = operation.results[0].type
     shift = _code_shift(result_type)
     with rewriter.ip, operation.location:
@@ -323,7 +323,7 @@ def _mark_quantize(op, rewriter) -> None:
 
 def _mark_dequantize(op, rewriter) -> None:
     operation = op.operation
-    x, scale, zero_point = (operation.operands[0], *map(_constant, list(operation.operands)[1:3]))
+    x, scale, zero_point = (operation.operands[0], *map(_number, list(operation.operands)[1:3]))
     shift = _code_shift(x.type)
     attributes = {"scale": float(scale), "zp": zero_point - shift}
     _dequantize(operation, rewriter, "npu.dequantize", attributes, shift)
@@ -334,7 +334,7 @@ def _mark_dequantize_channels(op, rewriter) -> None:
     x, scales, zero_points, axis = list(operation.operands)[:4]
     shift = _code_shift(x.type)
     attributes = {
-        "axis": _constant(axis),
+        "axis": _number(axis),
         "scales": [float(scale) for scale in _literal(scales)],
         "zps": tuple(int(zero_point) - shift for zero_point in _literal(zero_points)),
     }
@@ -422,6 +422,18 @@ def _constant(value: Value):
         items = [_constant(item) for item in op.operands]
         return _UNKNOWN if any(item is _UNKNOWN for item in items) else items
     return _UNKNOWN
+
+
+def _number(value: Value) -> Any:
+    """A constant number.
+
+    Raises:
+        UnsupportedOp: the number is computed, as dynamic quantization does.
+    """
+    number = _constant(value)
+    if not isinstance(number, (int, float)):
+        raise UnsupportedOp("quantization parameters must be constants", found=str(value.type), wanted="static quantization")
+    return number
 
 
 def _is_literal(value: Value) -> bool:

@@ -24,13 +24,14 @@ def make_room_for_biases(prepared: GraphModule) -> int:
     """
     widened = 0
     for node in prepared.graph.nodes:
-        if not is_weighted(node) or len(node.args) < 3 or node.args[2] is None or node.args[2].op != "get_attr":
+        bias_node = node.args[2] if is_weighted(node) and len(node.args) > 2 else None
+        if bias_node is None or bias_node.op != "get_attr":
             continue
         inputs, weights = _observer(prepared, node.args[0]), _observer(prepared, node.args[1])
         if inputs is None or not isinstance(weights, PerChannelMinMaxObserver):
             continue
-        scale = float(inputs.calculate_qparams()[0])
-        bias = constant(prepared, node.args[2]).detach().abs()
+        scale = float(inputs.calculate_qparams()[0])  # pyright: ignore[reportOptionalSubscript]
+        bias = constant(prepared, bias_node).detach().abs()
         channels = weights.max_val.numel()
         # a grouped transposed convolution shares one weight scale among the groups
         needed = bias.reshape(-1, channels).amax(0) * weights.quant_max / (scale * LARGEST_BIAS)
