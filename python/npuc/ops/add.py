@@ -22,4 +22,4 @@ class Add(Sum):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         left, right = self.terms(*inputs)
-        return self.rescale.apply(left + right)
+        return self.rescale.apply(left + right).reshape(self.output.shape)

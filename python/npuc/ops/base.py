@@ -65,7 +65,8 @@ def region_type(tensor: TensorType, region: Region) -> TensorType:
 
 def cut(array: np.ndarray, region: Region) -> np.ndarray:
     """The part of `array` that `region` names."""
-    return array[tuple(slice(start, start + size) for start, size in region)]
+    # the ellipsis keeps a tensor without dimensions an array
+    return array[(..., *(slice(start, start + size) for start, size in region))]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class Mean(OpSpec):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         total = (inputs[0].astype(np.int64) - self.zp_x).sum(axis=self.axes, keepdims=self.keepdims)
-        return np.asarray(self.rescale.apply(total))
+        return self.rescale.apply(total).reshape(self.output.shape)
 
     @property
     def _count(self) -> int:

@@ -22,4 +22,4 @@ class Mul(Binary):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         a, b = inputs
-        return self.rescale.apply((a.astype(np.int64) - self.zp_a) * (b.astype(np.int64) - self.zp_b))
+        return self.rescale.apply((a.astype(np.int64) - self.zp_a) * (b.astype(np.int64) - self.zp_b)).reshape(self.output.shape)

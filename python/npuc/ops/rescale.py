@@ -39,7 +39,7 @@ class Rescale(Map):
         return TensorType(self.inputs[0].shape, self.output.dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
-        return self.rescale.apply(inputs[0].astype(np.int64) - self.zp_x, NUMPY_DTYPES[self.output.dtype])
+        return self.rescale.apply(inputs[0].astype(np.int64) - self.zp_x, NUMPY_DTYPES[self.output.dtype]).reshape(self.output.shape)
 
     # what this machine makes of it -------------------------------------------------------------
 

@@ -20,16 +20,13 @@ class Reshape(OpSpec):
     name: ClassVar[str] = "reshape"
     is_view: ClassVar[bool] = True
 
-    def infer(self) -> TensorType:
+    def malformed(self) -> Iterator[str]:
         x = self.inputs[0]
-        # a shape that does not hold the elements is answered by one that differs from it
-        return TensorType(self.output.shape if self.output.elements == x.elements else x.shape, x.dtype)
+        if self.output.elements != x.elements:
+            yield f"result {self.output} has {self.output.elements} elements, wanted the {x.elements} of {x}"
 
-    def problems(self) -> Iterator[str]:
-        if self.output.elements != self.inputs[0].elements:
-            yield f"result {self.output} has {self.output.elements} elements, wanted the {self.inputs[0].elements} of {self.inputs[0]}"
-        elif self.output.dtype != self.inputs[0].dtype:
-            yield f"result has element type {self.output.dtype}, wanted {self.inputs[0].dtype}"
+    def infer(self) -> TensorType:
+        return TensorType(self.output.shape, self.inputs[0].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         return inputs[0].reshape(self.output.shape)
