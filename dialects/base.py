@@ -25,6 +25,9 @@ Result = ext.Result
 Region = ext.Region
 Pure = ext.Pure
 
+# operands of an op that takes any number of them
+MAX_VARIADIC = 32
+
 
 def element_type(dtype: str) -> ir.Type:
     """MLIR's type of an element: i8, ui8, f32, ..."""
@@ -106,7 +109,7 @@ def build(spec: OpSpec, operands: Sequence[ir.Value], *, result_type: ir.Type | 
     """
     attributes = {field.name: to_attr(getattr(spec, field.name)) for field in spec.params()}
     if spec.variadic:
-        attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([len(operands)])
+        attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([int(i < len(operands)) for i in range(MAX_VARIADIC)])
     op = ir.Operation.create(
         f"npu.{spec.name}", results=[result_type or mlir_type(spec.output)], operands=list(operands), attributes=attributes, loc=loc
     )

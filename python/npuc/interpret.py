@@ -138,7 +138,7 @@ class _Frame:
             results = self._one(op)
             for value, array in zip(op.results, results, strict=True):
                 self.values[value] = array
-            if self.observe is not None:
+            if self.observe is not None and not any(isinstance(result, tuple) for result in results):
                 self.observe(op, results)
         raise InternalError("a block without a terminator that is known here")
 
@@ -187,6 +187,13 @@ def _group(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
     return frame.run(op.regions[0].blocks[0])
 
 
+def _cast(frame: _Frame, op: ir.Operation) -> list[Any]:
+    """A group's values leave it as one tuple."""
+    if isinstance(op.results[0].type, ir.TupleType):
+        return [tuple(frame.values[value] for value in op.operands)]
+    return list(frame.values[op.operands[0]])
+
+
 def _empty(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
     kind = tensor_type(op.results[0].type)
     frame.own.add(op.results[0])
@@ -227,6 +234,7 @@ _TERMINATORS = ("func.return", "npu.yield")
 _FRAME_OPS = ("builtin.module", "func.func", *_TERMINATORS)
 _RULES: dict[str, Callable[[_Frame, ir.Operation], list[np.ndarray]]] = {
     "arith.constant": _arith_constant,
+    "builtin.unrealized_conversion_cast": _cast,
     "npu.constant": _constant,
     "npu.copy": _copy,
     "npu.group": _group,

@@ -11,10 +11,16 @@ from npuc.dialects.npu.dialect import Npu
 
 
 class CopyOp(Npu.Operation, name="copy", traits=[Pure]):
-    """outputs[i] = inputs[i]; shapes and element types agree, encodings (memory, offset, ring) may differ."""
+    """output = input and, where given, second_output = second; one transfer.
 
-    inputs: Sequence[Operand[Any]]
-    outputs: Sequence[Result[Any]]
+    Shapes and element types agree, encodings (memory, offset, ring) may differ. Two operands are the weights and the bias of a
+    tile, which lie packed together.
+    """
+
+    input: Operand[Any]
+    output: Result[Any]
+    second: Operand[Any] | None = None
+    second_output: Result[Any] | None = None
 
     @classmethod
     def verify_invariants(cls, op):
@@ -32,7 +38,8 @@ def _difference(index, source, result):
 
 
 def build_copy(values: Sequence[ir.Value], result_types: Sequence[ir.Type], *, loc: ir.Location | None = None) -> list[ir.Value]:
-    """Insert an `npu.copy` at the current insertion point and return its results."""
-    attributes = {name: ir.DenseI32ArrayAttr.get([len(values)]) for name in ("operandSegmentSizes", "resultSegmentSizes")}
+    """Insert an `npu.copy` of one value, or of two, at the current insertion point and return its results."""
+    sizes = ir.DenseI32ArrayAttr.get([1, len(values) - 1])
+    attributes = {"operandSegmentSizes": sizes, "resultSegmentSizes": sizes}
     op = ir.Operation.create("npu.copy", results=list(result_types), operands=list(values), attributes=attributes, loc=loc)
     return list(op.results)

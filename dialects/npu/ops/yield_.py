@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npu.yield: the results of an npu.group."""
+"""npu.yield: what an npu.group hands out."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,12 +8,13 @@ from torch_mlir import ir
 
 from npuc.dialects.base import Operand, Pure, complain
 from npuc.dialects.npu.dialect import Npu
+from npuc.dialects.npu.ops.group import pack
 
 
 class YieldOp(Npu.Operation, name="yield", traits=[Pure, ir.IsTerminatorTrait]):
-    """Ends the region of an npu.group; its operands are the group's results."""
+    """Ends the region of an npu.group; its operand is the group's result."""
 
-    inputs: Sequence[Operand[Any]]
+    input: Operand[Any]
 
     @classmethod
     def verify_invariants(cls, op):
@@ -24,7 +25,5 @@ class YieldOp(Npu.Operation, name="yield", traits=[Pure, ir.IsTerminatorTrait]):
 
 
 def build_yield(values: Sequence[ir.Value], *, loc: ir.Location | None = None) -> ir.Operation:
-    """Insert the terminator of a group at the current insertion point."""
-    return ir.Operation.create(
-        "npu.yield", operands=list(values), attributes={"operandSegmentSizes": ir.DenseI32ArrayAttr.get([len(values)])}, loc=loc
-    )
+    """Pack `values` and insert the terminator of a group at the current insertion point."""
+    return ir.Operation.create("npu.yield", operands=[pack(values, loc=loc)], loc=loc)

@@ -82,10 +82,9 @@ def read_segment(function: ir.Operation) -> Segment:
     made = {node.output for node in nodes}
     values = {index: value for value, index in numbers.items()}
     members = {op.results[0] for op in ops}
-    outputs = tuple(
-        node.output for node in nodes if any(use.owner.operation.results and not _inside(use.owner.operation, members) or not use.owner.operation.results for use in values[node.output].uses)
-    )
-    inputs = tuple(dict.fromkeys(value for node in nodes for value in node.activations if value not in made and value not in constants))
+    outputs = tuple(node.output for node in nodes if any(not _inside(use.owner.operation, members) for use in values[node.output].uses))
+    entering = (value for node in nodes for value in node.activations if value not in made and value not in constants)
+    inputs = tuple(dict.fromkeys(entering))
     for value in inputs:
         _check_outside(values[value], members)
     # constants are read from off-chip memory like any input; the graph's bound counts them through its nodes

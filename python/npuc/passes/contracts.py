@@ -13,7 +13,7 @@ from npuc.errors import InternalError
 from npuc.passes.base import layer_name, operations
 
 _FRAME = ("builtin.module", "func.func", "func.return")
-_SLICES = ("tensor.empty", "tensor.extract_slice", "tensor.insert_slice")
+_SLICES = ("tensor.empty", "tensor.extract_slice", "tensor.insert_slice", "builtin.unrealized_conversion_cast")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import Placement, from_attr, to_attr
 from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
+from npuc.dialects.npu.ops.group import is_cast, unpacked
 from npuc.errors import DoesNotFit, InternalError
 from npuc.passes._segment import on_npu
 from npuc.passes.base import Pass, functions, target_of
@@ -93,11 +94,9 @@ class _Buffers:
         for view in block.operations:
             op = view.operation
             if op.name == "npu.group":
-                body = op.regions[0].blocks[0]
-                self._block(body)
-                yielded = list(body.operations)[-1].operation.operands
-                for result, value in zip(op.results, yielded, strict=True):
-                    self.of[result] = self.of[value]
+                self._block(op.regions[0].blocks[0])
+                for outside, inside in unpacked(op):
+                    self.of[outside] = self.of[inside]
             elif op.name == "tensor.extract_slice" and op.operands[0] in self.of:
                 self.of[op.results[0]] = self.of[op.operands[0]]
             elif op.name == "npu.copy":
@@ -228,8 +227,9 @@ def _param_reader(op: ir.Operation) -> ir.Operation | None:
         value = pending.pop()
         for use in value.uses:
             user = use.owner.operation
-            if user.name == "npu.yield":
-                pending.append(user.parent.operation.results[use.operand_number])
+            if is_cast(user):
+                group = next(iter(user.results[0].uses)).owner.operation.parent.operation
+                pending.append(unpacked(group)[use.operand_number][0])
                 continue
             cls = spec_class(user)
             if cls is not None and use.operand_number in cls.param_operands:

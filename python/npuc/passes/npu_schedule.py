@@ -60,11 +60,15 @@ def _replay(file: str, graph: Graph, target: Target) -> Result:
     covered = [index for group in schedule.groups for index in group.nodes]
     if covered != list(range(len(graph.nodes))):
         raise UserInputError(
-            f"the schedule file '{file}' is not for this network", found=f"ops {covered[:8]}…", wanted=f"each of the ops 0..{len(graph.nodes) - 1} once, in order"
+            f"the schedule file '{file}' is not for this network",
+            found=f"ops {covered[:8]}…",
+            wanted=f"each of the ops 0..{len(graph.nodes) - 1} once, in order",
         )
     steps, placement = lay_out(graph, schedule, target)
     if placement.peak_bytes > target.sram.bytes:
-        raise DoesNotFit(f"the schedule in '{file}' does not fit", rule="SRAM capacity", found=f"{placement.peak_bytes} bytes", wanted=f"at most {target.sram.bytes}")
+        raise DoesNotFit(
+            f"the schedule in '{file}' does not fit {target.name}", found=f"{placement.peak_bytes} bytes", wanted=f"at most {target.sram.bytes} bytes"
+        )
     return finish(graph, target, schedule, steps, placement)
 
 

@@ -26,6 +26,8 @@ from npuc.plan.graph import with_rows
 from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View, channel_chunks, chunk_region, expand
 from npuc.targets.base import Target
 
+Key = tuple[str, int, int]
+
 SCRATCH_BYTES_ATTRIBUTE = "npu.scratch_bytes"
 # parameters that come from attributes alone have no operand: the copy that brings them and its readers carry one number
 PARAMS_ATTRIBUTE = "npu.params"
@@ -83,19 +85,19 @@ class _Tiler:
     """Builds the tiled form behind the untiled ops, then takes those away.
 
     Attributes:
-        current: (kind, number) -> the SSA value that holds it now: ("sram", value), ("dram", value), ("params", buffer).
+        current: (kind, value, buffer) -> the SSA values that hold it now; kind is "sram", "dram" (buffer -1) or "params" (value -1).
     """
 
     segment: Segment
     steps: Steps
     target: Target
     parts: dict[int, int]
-    current: dict[tuple[str, int], list[ir.Value]] = field(default_factory=dict)
+    current: dict[Key, list[ir.Value]] = field(default_factory=dict)
 
     def run(self) -> None:
         graph, ops = self.segment.graph, self.segment.ops
         for number in graph.inputs:
-            self.current["dram", number] = [self.segment.values[number]]
+            self.current["dram", number, -1] = [self.segment.values[number]]
         last = ops[-1]
         block = last.block
         behind = list(block.operations)
@@ -103,11 +105,11 @@ class _Tiler:
         regions = _positions(self.steps)
         keys = [self._keys(step) for step in self.steps.steps]
         final = {key: position for position, touched in enumerate(keys) for key in touched}
-        final.update({("dram", number): len(keys) for number in graph.outputs})
+        final.update({("dram", number, -1): len(keys) for number in graph.outputs})
         with ir.InsertionPoint(after), ops[0].location:
             for number in graph.inputs:
                 if number not in self.segment.constants:
-                    self.current["dram", number] = build_copy(self.current["dram", number], [self._type(graph.types[number], "dram")])
+                    self.current["dram", number, -1] = build_copy(self.current["dram", number, -1], [self._type(graph.types[number], "dram")])
             position = 0
             while position < len(regions):
                 stop = position
@@ -116,7 +118,7 @@ class _Tiler:
                 self._group(range(position, stop), regions[position], final)
                 position = stop
             for number in graph.outputs:
-                (host,) = build_copy(self.current["dram", number], [mlir_type(graph.types[number])])
+                (host,) = build_copy(self.current["dram", number, -1], [mlir_type(graph.types[number])])
                 old = self.segment.values[number]
                 copy = host.owner
                 inside = {op.results[0] for op in ops}
@@ -127,52 +129,51 @@ class _Tiler:
         for op in reversed(ops):
             op.erase()
 
-    def _keys(self, step: Step) -> list[tuple[str, int]]:
+    def _keys(self, step: Step) -> list[Key]:
         """What the step reads or writes, as keys of `current`."""
         nodes = self.segment.graph.nodes
         match step:
-            case Load():
-                return [("dram", step.value), ("sram", step.value)]
-            case Store():
-                return [("sram", step.value), ("dram", step.value)]
+            case Load() | Store():
+                return [("dram", step.value, -1), ("sram", step.value, step.buffer)]
             case LoadParams():
-                return [("params", step.buffer)]
+                return [("params", -1, step.buffer)]
             case View():
-                return [("sram", value) for value in (*nodes[step.node].activations, nodes[step.node].output)]
+                return [("sram", value, step.buffer) for value in (*nodes[step.node].activations, nodes[step.node].output)]
             case Compute():
-                values = [("sram", value) for value in (*nodes[step.node].activations, nodes[step.node].output)]
-                return values + ([("params", step.params)] if step.params >= 0 else [])
+                node = nodes[step.node]
+                found: list[Key] = [("sram", value, buffer) for value, buffer in zip(node.activations, step.inputs, strict=True)]
+                found.append(("sram", node.output, step.output))
+                return found + ([("params", -1, step.params)] if step.params >= 0 else [])
 
-    def _group(self, positions: range, number: int, final: dict[tuple[str, int], int]) -> None:
+    def _group(self, positions: range, number: int, final: dict[Key, int]) -> None:
         """One region; values needed later leave it through its yield."""
         steps = [self.steps.steps[position] for position in positions]
         names = list(dict.fromkeys(self.segment.graph.nodes[step.node].name for step in steps if isinstance(step, Compute)))
         made = {key: types for step in steps for key, types in [self._result(step)]}
         leaving = [key for key in made if final.get(key, -1) >= positions.stop]
-        group, block = build_group([kind for key in leaving for kind in made[key]], {"group": number, "layers": names})
+        block, results = build_group({"group": number, "layers": names}, [kind for key in leaving for kind in made[key]])
         with ir.InsertionPoint(block):
             for step in steps:
                 self._step(step)
             build_yield([value for key in leaving for value in self.current[key]])
-        results = list(group.results)
         for key in leaving:
             self.current[key], results = results[: len(made[key])], results[len(made[key]) :]
 
-    def _result(self, step: Step) -> tuple[tuple[str, int], list[ir.Type]]:
+    def _result(self, step: Step) -> tuple[Key, list[ir.Type]]:
         """What the step makes, as a key of `current`, and the types of the values under it."""
         graph = self.segment.graph
         match step:
             case Load():
-                return ("sram", step.value), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)]
+                return ("sram", step.value, step.buffer), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)]
             case Store():
-                return ("dram", step.value), [self._type(graph.types[step.value], "dram")]
+                return ("dram", step.value, -1), [self._type(graph.types[step.value], "dram")]
             case LoadParams():
-                return ("params", step.buffer), [self._type(piece, "sram") for piece in self._param_types(step)]
+                return ("params", -1, step.buffer), [self._type(piece, "sram") for piece in self._param_types(step)]
             case View():
-                return ("sram", graph.nodes[step.node].output), [self._type(graph.nodes[step.node].spec.output, "sram")]
+                return ("sram", graph.nodes[step.node].output, step.buffer), [self._type(graph.nodes[step.node].spec.output, "sram")]
             case Compute():
                 node = graph.nodes[step.node]
-                return ("sram", node.output), [self._type(node.spec.output, "sram", self.steps.buffers[step.output].ring_rows)]
+                return ("sram", node.output, step.output), [self._type(node.spec.output, "sram", self.steps.buffers[step.output].ring_rows)]
 
     def _param_regions(self, step: LoadParams) -> tuple[Region, ...]:
         """For each operand of the step's node the part that the chunk reads."""
@@ -191,22 +192,18 @@ class _Tiler:
     def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0) -> ir.Type:
         return mlir_type(tensor, to_attr(Placement(memory, -1, ring_rows)))
 
-    def _held(self, kind: str, number: int, tensor: TensorType, ring_rows: int = 0) -> ir.Value:
-        """The SSA value of a tensor in a memory, an empty one at first."""
-        if (kind, number) not in self.current:
-            encoding = to_attr(Placement(kind, -1, ring_rows))
-            empty = tensor_dialect.EmptyOp(list(tensor.shape), mlir_type(tensor).element_type, encoding=encoding)
-            self.current[kind, number] = [empty.result]
-        return self.current[kind, number][0]
-
-    def _insert(self, kind: str, number: int, tensor: TensorType, ring_rows: int, region: Region, value: ir.Value) -> None:
-        """`value` becomes `region` of the tensor; the whole tensor where the region is everything."""
+    def _insert(self, key: Key, tensor: TensorType, ring_rows: int, region: Region, value: ir.Value) -> None:
+        """`value` becomes `region` of the tensor under `key`, an empty one at first; the whole tensor where the region is everything."""
         if region == tensor.whole:
-            self.current[kind, number] = [value]
+            self.current[key] = [value]
             return
-        into = self._held(kind, number, tensor, ring_rows)
+        if key not in self.current:
+            encoding = to_attr(Placement(key[0], -1, ring_rows))
+            empty = tensor_dialect.EmptyOp(list(tensor.shape), mlir_type(tensor).element_type, encoding=encoding)
+            self.current[key] = [empty.result]
         starts, sizes = [start for start, _ in region], [size for _, size in region]
-        self.current[kind, number] = [tensor_dialect.InsertSliceOp(value, into, [], [], [], starts, sizes, [1] * len(region)).result]
+        insert = tensor_dialect.InsertSliceOp(value, self.current[key][0], [], [], [], starts, sizes, [1] * len(region))
+        self.current[key] = [insert.result]
 
     def _cut(self, value: ir.Value, tensor: TensorType, region: Region) -> ir.Value:
         if region == tensor.whole:
@@ -220,20 +217,21 @@ class _Tiler:
             case Load() | Store():
                 tensor = graph.types[step.value]
                 region = with_rows(tensor, step.low, step.high)
-                source, into = ("dram", "sram") if isinstance(step, Load) else ("sram", "dram")
-                ring = self.steps.buffers[step.buffer].ring_rows if into == "sram" else 0
-                if isinstance(step, Load) and (source, step.value) not in self.current:
-                    raise KeyError(f"value {step.value} is loaded before it is stored")
-                piece = self._cut(self.current[source, step.value][0], tensor, region)
-                (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into, ring)], loc=self._location(step.value))
-                self._insert(into, step.value, tensor, ring, region, moved)
+                outer: Key = ("dram", step.value, -1)
+                inner: Key = ("sram", step.value, step.buffer)
+                source, into = (outer, inner) if isinstance(step, Load) else (inner, outer)
+                ring = self.steps.buffers[step.buffer].ring_rows if into is inner else 0
+                piece = self._cut(self.current[source][0], tensor, region)
+                (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into[0], ring)], loc=self._location(step.value))
+                self._insert(into, tensor, ring, region, moved)
             case LoadParams():
                 self._load_params(step)
             case View():
                 node = graph.nodes[step.node]
                 kind = self._type(node.spec.output, "sram")
-                value = build(node.spec, [self.current["sram", node.activations[0]][0]], result_type=kind, loc=self.segment.ops[step.node].location)
-                self.current["sram", node.output] = [value]
+                operand = self.current["sram", node.activations[0], step.buffer][0]
+                value = build(node.spec, [operand], result_type=kind, loc=self.segment.ops[step.node].location)
+                self.current["sram", node.output, step.buffer] = [value]
             case Compute():
                 self._compute(step)
 
@@ -249,9 +247,9 @@ class _Tiler:
         kinds = [self._type(piece, "sram") for piece in self._param_types(step)]
         if not pieces:
             pieces = [build_constant(np.frombuffer(spec.pack_params(), np.int8), loc=op.location)]
-        self.current["params", step.buffer] = build_copy(pieces, kinds, loc=op.location)
+        self.current["params", -1, step.buffer] = build_copy(pieces, kinds, loc=op.location)
         if not spec.param_operands:
-            self.current["params", step.buffer][0].owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.buffer)
+            self.current["params", -1, step.buffer][0].owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.buffer)
 
     def _compute(self, step: Compute) -> None:
         node = self.segment.graph.nodes[step.node]
@@ -259,16 +257,18 @@ class _Tiler:
         spec: OpSpec = node.spec if whole else node.spec.tile(step.region).spec
         regions: Sequence[Region] = tuple(t.whole for t in node.spec.inputs) if whole else node.spec.tile(step.region).regions
         operands: list[ir.Value] = []
-        params = list(self.current["params", step.params]) if step.params >= 0 else []
+        params = list(self.current["params", -1, step.params]) if step.params >= 0 else []
+        buffers = list(step.inputs)
         for position, value in enumerate(node.inputs):
             if position in node.spec.param_operands:
                 operands.append(params.pop(0))
             else:
-                operands.append(self._cut(self.current["sram", value][0], node.spec.inputs[position], regions[position]))
+                held = self.current["sram", value, buffers.pop(0)][0]
+                operands.append(self._cut(held, node.spec.inputs[position], regions[position]))
         ring = self.steps.buffers[step.output].ring_rows
         result = build(spec, operands, result_type=self._type(spec.output, "sram", ring), loc=self.segment.ops[step.node].location)
         if step.scratch >= 0:
             result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
         if params:
             result.owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.params)
-        self._insert("sram", node.output, node.spec.output, ring, step.region, result)
+        self._insert(("sram", node.output, step.output), node.spec.output, ring, step.region, result)

@@ -36,6 +36,10 @@ def view(tensor: TensorType, where: Location, region: Region | None = None) -> O
     padded = (((0, 1),) * (4 - len(tensor.shape)) + tuple(region)) if region is not None else tuple((0, extent) for extent in tensor.nhwc)
     (n0, n), (row, height), (column, width), (channel, channels) = padded
     base = where.offset + n0 * strides[0] + column * strides[2] + channel * strides[3]
+    if where.ring_rows:
+        row %= where.ring_rows
+    else:
+        base, row = base + row * strides[1], 0
     return Operand(where.space, dtype, base, (n, height, width, channels), strides, wrap_rows=where.ring_rows, first_row=row)
 
 
