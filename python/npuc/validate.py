@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from torch_mlir import ir
@@ -22,6 +23,7 @@ from npuc import interpret
 from npuc.dialects.base import spec_of
 from npuc.errors import NpucError, ValidationError
 from npuc.ops.base import NUMPY_DTYPES, TensorType
+from npuc.ops.quantize import Quantize
 from npuc.passes.base import layer_name
 from npuc.passes.pipeline import bytecode
 
@@ -179,14 +181,16 @@ def _quantized_range(argument: ir.Value) -> tuple[float, float]:
     for use in argument.uses:
         op = use.owner.operation
         if op.name == "npu.quantize":
-            spec = spec_of(op)
+            spec = cast(Quantize, spec_of(op))
             limits = np.iinfo(NUMPY_DTYPES[spec.output.dtype])
-            scale, zero_point = float(getattr(spec, "scale", 0.0)), int(getattr(spec, "zero_point", 0))
-            return (limits.min - zero_point) * scale, (limits.max - zero_point) * scale
+            return (limits.min - spec.zp) * spec.scale, (limits.max - spec.zp) * spec.scale
     return 0.0, 0.0
 
 
 # finding the op ------------------------------------------------------------------------------------
+
+# Nothing yet, or what was seen before.
+_NO_NEWS = ("tensor.empty", "npu.group", "builtin.unrealized_conversion_cast")
 
 
 @dataclass(frozen=True)
@@ -231,7 +235,7 @@ def _trace(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[_Seen]:
     seen: list[_Seen] = []
 
     def observe(op: ir.Operation, results: list[np.ndarray]) -> None:
-        if op.name == "tensor.empty":
+        if op.name in _NO_NEWS:
             return
         for array in results:
             flat = np.sort(array, axis=None)

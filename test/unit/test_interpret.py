@@ -44,9 +44,11 @@ TILED = CONV.replace(
     %x1 = tensor.extract_slice %x[0, 2, 0, 0] [1, 2, 4, 2] [1, 1, 1, 1] : tensor<1x4x4x2xi8> to tensor<1x2x4x2xi8>
     %y1 = "npu.conv2d"(%x1, %w, %b) {{{ATTRIBUTES}}} : (tensor<1x2x4x2xi8>, tensor<2x1x1x2xi8>, tensor<2xi32>) -> tensor<1x2x4x2xi8>
     %e1 = tensor.insert_slice %y1 into %e0[0, 2, 0, 0] [1, 2, 4, 2] [1, 1, 1, 1] : tensor<1x2x4x2xi8> into tensor<1x4x4x2xi8>
-    "npu.yield"(%e1) {{operandSegmentSizes = array<i32: 1>}} : (tensor<1x4x4x2xi8>) -> ()
-  }}) {{info = {{}}, resultSegmentSizes = array<i32: 1>}} : () -> tensor<1x4x4x2xi8>
-  return %g : tensor<1x4x4x2xi8>""",
+    %t = builtin.unrealized_conversion_cast %e1, %b : tensor<1x4x4x2xi8>, tensor<2xi32> to tuple<tensor<1x4x4x2xi8>, tensor<2xi32>>
+    "npu.yield"(%t) : (tuple<tensor<1x4x4x2xi8>, tensor<2xi32>>) -> ()
+  }}) {{info = {{}}}} : () -> tuple<tensor<1x4x4x2xi8>, tensor<2xi32>>
+  %r:2 = builtin.unrealized_conversion_cast %g : tuple<tensor<1x4x4x2xi8>, tensor<2xi32>> to tensor<1x4x4x2xi8>, tensor<2xi32>
+  return %r#0 : tensor<1x4x4x2xi8>""",
 )
 
 

@@ -24,15 +24,20 @@ import pkgutil
 import re
 import types
 import typing
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import numpy as np
 from torch_mlir import ir, rewrite
 
 from npuc import targets
 from npuc.dialects.attrs import TargetRef, from_attr
+from npuc.dialects.base import build
+from npuc.dialects.npu.ops.constant import constant_array
 from npuc.errors import InternalError, NpucError, UserInputError
+from npuc.ops import all_ops
+from npuc.ops.base import OpSpec
 from npuc.targets.base import Target
 
 TARGET_ATTRIBUTE = "npu.target"
@@ -310,8 +315,8 @@ def layer_name(op: Any) -> str:
 # reading the IR ------------------------------------------------------------------------------------
 
 
-def target_of(module: ir.Module) -> Target:
-    """The machine that `npu-set-target` named.
+def target_of(module: Any) -> Target:
+    """The machine that `npu-set-target` named; `module` is an ir.Module or its operation.
 
     Raises:
         UserInputError: the module names none, or the attribute is not one of ours.
@@ -368,7 +373,7 @@ def uses(value: ir.Value) -> int:
     return sum(1 for _ in value.uses)
 
 
-def apply_patterns(module: ir.Module, *patterns: tuple[str, Any], max_rewrites: int | None = None) -> None:
+def apply_patterns(module: ir.Module, *patterns: tuple[str, Any], max_rewrites: int = 2_000) -> None:
     """Applies (op name, function) patterns greedily until nothing changes.
 
     A function takes (op, rewriter) and returns True when it did NOT match, as MLIR's bindings want it.
@@ -383,10 +388,47 @@ def apply_patterns(module: ir.Module, *patterns: tuple[str, Any], max_rewrites: 
     # dead operations go, equal constants and regions stay: cse and canonicalize are passes of their own
     config.enable_constant_cse = False
     config.region_simplification_level = rewrite.GreedySimplifyRegionLevel.DISABLED
-    if max_rewrites is not None:
-        config.max_num_rewrites = max_rewrites
+    # what a pattern makes is only visited in the next round, so a chain needs as many rounds as it is long; the number of rewrites ends a loop
+    config.max_iterations = max_rewrites
+    config.max_num_rewrites = max_rewrites
     try:
         rewrite.apply_patterns_and_fold_greedily(module, chosen.freeze(), config)
     except RuntimeError as error:
         names = ", ".join(sorted({function.__name__ for _, function in patterns}))
         raise InternalError(f"the rewrite patterns {names} do not settle") from error
+
+
+# changing the IR -----------------------------------------------------------------------------------
+
+
+def replace_op(
+    rewriter: rewrite.PatternRewriter, op: ir.Operation, spec: OpSpec, operands: Sequence[ir.Value], *more: ir.Operation
+) -> None:
+    """Replaces `op` by the op of `spec`; its location is fused with those of `more`, the ops it takes up, theirs last."""
+    location = fused(op, *more)
+    with rewriter.ip:
+        value = build(spec, operands, loc=location)
+    rewriter.replace_op(op, [value])
+
+
+def fused(op: ir.Operation, *more: ir.Operation) -> ir.Location:
+    """The location of an op that stands for all of these; its layer name is the first one's."""
+    if not more:
+        return op.location
+    return ir.Location.fused([op.location, *(other.location for other in more)])
+
+
+def is_constant(value: ir.Value) -> bool:
+    """Whether an `npu.constant` makes the value."""
+    return defining(value, "npu.constant") is not None
+
+
+def constant_value(value: ir.Value) -> np.ndarray | None:
+    """The array of the `npu.constant` that makes `value`, read-only; None where something else makes it."""
+    op = defining(value, "npu.constant")
+    return None if op is None else constant_array(op)
+
+
+def spec_ops() -> tuple[str, ...]:
+    """The MLIR name of every op of npuc.ops."""
+    return tuple(f"npu.{name}" for name in all_ops())

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Computes at compile time what depends on constants alone.
+
+Any npu op whose operands are all `npu.constant` becomes an `npu.constant` of its reference's value: transposed or reshaped weights,
+padded or quantized tables. A result larger than its operands and larger than `max-kib` stays an op (a broadcast or a pad would
+blow the program up). `arith.constant` tensors that npu ops read become `npu.constant` first.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch_mlir import ir, rewrite
+
+from npuc.dialects.base import spec_class, spec_of, tensor_type
+from npuc.dialects.npu.ops.constant import build_constant
+from npuc.passes.base import Pass, apply_patterns, constant_value, is_constant, option, spec_ops
+
+_KIB = 1024
+
+
+@dataclass(frozen=True)
+class NpuFoldConstants(Pass):
+    max_kib: int = option("a folded result larger than this and than its operands stays an op", default=1024)
+
+    def run(self, module: ir.Module) -> None:
+        def fold(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
+            return _fold(op.operation, rewriter, self.max_kib * _KIB)
+
+        apply_patterns(module, ("arith.constant", _adopt), *((name, fold) for name in spec_ops()))
+
+
+def _adopt(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
+    """arith.constant dense -> npu.constant, where only npu ops read it."""
+    constant = op.operation
+    value = constant.attributes["value"]
+    if not isinstance(value, ir.DenseElementsAttr):
+        return True
+    readers = [use.owner.operation for use in constant.results[0].uses]
+    if not readers or any(spec_class(reader) is None for reader in readers):
+        return True
+    try:
+        tensor_type(constant.results[0].type)
+    except ValueError:
+        return True
+    with rewriter.ip:
+        made = build_constant(np.asarray(value), loc=constant.location)
+    rewriter.replace_op(constant, [made])
+    return False
+
+
+def _fold(op: ir.Operation, rewriter: rewrite.PatternRewriter, max_bytes: int) -> bool:
+    if not all(is_constant(value) for value in op.operands):
+        return True
+    spec = spec_of(op)
+    if spec.output.bytes > max(max_bytes, sum(tensor.bytes for tensor in spec.inputs)):
+        return True
+    result = spec.reference(*(constant_value(value) for value in op.operands))
+    with rewriter.ip:
+        made = build_constant(np.ascontiguousarray(result), loc=op.location)
+    rewriter.replace_op(op, [made])
+    return False

@@ -1,0 +1,275 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph passes on whole small networks: every result keeps its bytes, and the graph has the form promised."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from torch_mlir import ir
+
+from npuc import dialects
+from npuc.dialects.base import build, mlir_type, tensor_type
+from npuc.dialects.npu.ops.constant import build_constant
+from npuc.errors import UnsupportedOp
+from npuc.numerics.rescale import Rescale
+from npuc.ops import all_ops
+from npuc.ops.base import TensorType
+from npuc.passes.base import operations
+from npuc.passes.npu_cancel_layouts import TO_NCHW, TO_NHWC, blocks, compose, inverse, moves_nothing
+from npuc.passes.npu_partition import host_ops
+from npuc.passes.pipeline import DEFAULT, run_passes
+from npuc.validate import Validator
+
+GRAPH_PASSES = DEFAULT[DEFAULT.index("npu-fold-constants") : DEFAULT.index("npu-schedule")]
+RNG = np.random.default_rng(7)
+
+
+class Network:
+    """Writes a function op by op, as a front door that knows NCHW would."""
+
+    def __init__(self, *inputs: TensorType):
+        self.module = ir.Module.parse("module {}")
+        with ir.InsertionPoint(self.module.body), ir.Location.name("model"):
+            kinds = [mlir_type(kind) for kind in inputs]
+            self.function = ir.Operation.create(
+                "func.func", regions=1,
+                attributes={"sym_name": ir.StringAttr.get("main"), "function_type": ir.TypeAttr.get(ir.FunctionType.get(kinds, []))},
+            )  # fmt: skip
+            self.block = self.function.regions[0].blocks.append(*kinds)
+        self.arguments = list(self.block.arguments)
+
+    def add(self, name: str, *values: ir.Value, output: TensorType | None = None, layer: str = "", **params) -> ir.Value:
+        spec = all_ops()[name].of(*(tensor_type(value.type) for value in values), output=output, **params)
+        with ir.InsertionPoint(self.block):
+            return build(spec, values, loc=ir.Location.name(layer or name))
+
+    def constant(self, array: np.ndarray) -> ir.Value:
+        with ir.InsertionPoint(self.block):
+            return build_constant(array, loc=ir.Location.name("weights"))
+
+    def transpose(self, value: ir.Value, perm: tuple[int, ...]) -> ir.Value:
+        return self.add("transpose", value, perm=perm)
+
+    def reshape(self, value: ir.Value, *shape: int) -> ir.Value:
+        return self.add("reshape", value, output=TensorType(shape, tensor_type(value.type).dtype))
+
+    def conv(self, value: ir.Value, channels: int, kernel: int = 1, pad: int = 0, layer: str = "conv") -> ir.Value:
+        """NCHW in and out."""
+        depth = tensor_type(value.type).shape[1]
+        weights = self.constant(RNG.integers(-20, 20, (channels, kernel, kernel, depth)).astype(np.int8))
+        bias = self.constant(RNG.integers(-50, 50, channels).astype(np.int32))
+        x = self.transpose(value, TO_NHWC)
+        rescale = Rescale.from_scales([0.05] * channels, zp_out=3)
+        y = self.add("conv2d", x, weights, bias, pads=(pad,) * 4, zp_x=3, rescale=rescale, layer=layer)
+        return self.transpose(y, TO_NCHW)
+
+    def linear(self, value: ir.Value, outputs: int) -> ir.Value:
+        depth = tensor_type(value.type).shape[1]
+        weights = self.constant(RNG.integers(-20, 20, (outputs, depth)).astype(np.int8))
+        bias = self.constant(RNG.integers(-50, 50, outputs).astype(np.int32))
+        return self.add("fully_connected", value, weights, bias, zp_x=3, rescale=Rescale.from_scales([0.02]), layer="fc")
+
+    def returns(self, *values: ir.Value) -> ir.Module:
+        with ir.InsertionPoint(self.block), ir.Location.name("return"):
+            ir.Operation.create("func.return", operands=list(values))
+        kinds = ir.FunctionType.get([value.type for value in self.arguments], [value.type for value in values])
+        self.function.attributes["function_type"] = ir.TypeAttr.get(kinds)
+        assert self.module.operation.verify()
+        return self.module
+
+
+@pytest.fixture(autouse=True)
+def context():
+    with dialects.new_context() as context, ir.Location.unknown():
+        yield context
+
+
+def optimise(module: ir.Module, *passes: str) -> Counter:
+    """Runs the graph passes, checking every one, and counts the ops that are left."""
+    validator = Validator(seed=3)
+    run_passes(module, passes or ("npu-set-target{name=edge-256}", *GRAPH_PASSES), validate=validator)
+    assert validator.checked
+    names = Counter(op.name for op in operations(module))
+    return Counter({name.removeprefix("npu."): count for name, count in names.items() if name.startswith("npu.")})
+
+
+IMAGE = TensorType((1, 8, 6, 6), "i8")
+
+
+def test_transposes_between_convolutions_cancel():
+    net = Network(IMAGE)
+    x = net.conv(net.arguments[0], 8)
+    x = net.add("clamp", x, lo=3)
+    x = net.conv(net.add("table", x, net.constant(RNG.integers(-128, 128, 256).astype(np.int8))), 4)
+    assert optimise(net.returns(x)) == Counter(conv2d=2, table=1, transpose=2, constant=5)
+
+
+def test_a_residual_of_the_input_is_added_in_nhwc():
+    net = Network(IMAGE)
+    x = net.arguments[0]
+    y = net.conv(net.conv(x, 8, kernel=3, pad=1), 8)
+    assert optimise(net.returns(net.add("add", y, x))) == Counter(conv2d=2, add=1, transpose=2, constant=4)
+
+
+def test_a_squeeze_and_excitation_block_is_nhwc_throughout():
+    net = Network(IMAGE)
+    x = net.conv(net.arguments[0], 8)
+    s = net.add("mean", x, axes=(2, 3), rescale=Rescale.from_scales([1 / 36]))
+    s = net.conv(net.add("clamp", net.conv(s, 4), lo=3), 8)
+    s = net.add("table", s, net.constant(RNG.integers(-128, 128, 256).astype(np.int8)))
+    y = net.add("mul", x, s, rescale=Rescale.from_scales([0.01]))
+    assert optimise(net.returns(net.conv(y, 4))) == Counter(conv2d=4, mean=1, table=1, mul=1, transpose=2, constant=9)
+
+
+def test_concat_slice_and_pad_follow():
+    net = Network(IMAGE)
+    x = net.conv(net.arguments[0], 8)
+    a = net.add("slice", x, starts=(0, 0, 0, 0), sizes=(1, 4, 6, 6), strides=(1, 1, 1, 1))
+    b = net.add("slice", x, starts=(0, 4, 0, 0), sizes=(1, 4, 6, 6), strides=(1, 1, 1, 1))
+    c = net.add("concat", b, a, net.conv(x, 2), axis=1)
+    p = net.add("pad", c, pads=(0, 0, 0, 0, 1, 1, 1, 2), value=3)
+    assert optimise(net.returns(net.conv(p, 4, kernel=3))) == Counter(conv2d=3, slice=2, concat=1, transpose=2, constant=6)
+
+
+def test_a_flatten_before_a_linear_layer_goes_into_its_weights():
+    net = Network(IMAGE)
+    x = net.conv(net.arguments[0], 8)
+    assert optimise(net.returns(net.linear(net.reshape(x, 1, 288), 5))) == Counter(
+        conv2d=1, fully_connected=1, reshape=1, transpose=1, constant=4
+    )
+
+
+def test_a_flatten_of_one_pixel_is_a_reshape():
+    net = Network(IMAGE)
+    x = net.add("mean", net.conv(net.arguments[0], 8), axes=(2, 3), rescale=Rescale.from_scales([1 / 36]))
+    left = optimise(net.returns(net.linear(net.reshape(x, 1, 8), 5)))
+    assert left == Counter(conv2d=1, mean=1, fully_connected=1, reshape=1, transpose=1, constant=4)
+
+
+def test_a_mean_that_drops_its_dimensions_needs_no_transpose():
+    net = Network(IMAGE)
+    x = net.add("mean", net.conv(net.arguments[0], 8), axes=(2, 3), keepdims=False, rescale=Rescale.from_scales([1 / 36]))
+    assert optimise(net.returns(net.linear(x, 5))) == Counter(conv2d=1, mean=1, fully_connected=1, transpose=1, constant=4)
+
+
+def test_a_patch_embedding_needs_no_transpose_after_its_convolution():
+    net = Network(IMAGE)
+    x = net.reshape(net.conv(net.arguments[0], 16), 1, 16, 36)
+    x = net.reshape(net.transpose(x, (0, 2, 1)), 36, 16)
+    assert optimise(net.returns(net.linear(x, 5))) == Counter(conv2d=1, fully_connected=1, reshape=1, transpose=1, constant=4)
+
+
+def test_a_per_channel_constant_is_laid_out_anew():
+    net = Network(IMAGE)
+    scale = net.constant(RNG.integers(-128, 128, (8, 1, 1)).astype(np.int8))
+    x = net.add("mul", net.conv(net.arguments[0], 8), scale, rescale=Rescale.from_scales([0.01]))
+    assert optimise(net.returns(net.conv(x, 8))) == Counter(conv2d=2, mul=1, transpose=2, constant=5)
+
+
+def test_a_long_chain_at_the_input_is_no_burden():
+    net = Network(IMAGE)
+    x = net.arguments[0]
+    for _ in range(30):
+        x = net.add("table", net.add("add", x, x), net.constant(RNG.integers(-128, 128, 256).astype(np.int8)))
+    left = optimise(net.returns(net.conv(x, 8)), "npu-cancel-layouts", "canonicalize")
+    assert left["transpose"] == 2
+    assert [op.name for op in operations(net.module, "npu.transpose", "npu.add")][0] == "npu.transpose"
+
+
+def test_any_order_sinks_where_all_operands_have_it():
+    net = Network(TensorType((1, 4, 6, 5), "i8"), TensorType((1, 4, 6, 5), "i8"))
+    a, b = (net.transpose(value, (0, 2, 1, 3)) for value in net.arguments)
+    y = net.transpose(net.add("add", a, b), (0, 2, 1, 3))
+    assert optimise(net.returns(y), "npu-cancel-layouts") == Counter(add=1)
+
+
+def test_the_last_two_dimensions_swapped_are_a_flag_of_matmul():
+    net = Network(TensorType((2, 4, 6), "i8"), TensorType((2, 5, 6), "i8"))
+    a, b = net.arguments
+    y = net.add("matmul", a, net.transpose(b, (0, 2, 1)), rescale=Rescale.from_scales([0.01]))
+    assert optimise(net.returns(y), "npu-cancel-layouts") == Counter(matmul=1)
+
+
+def test_float_edges_stay_on_the_host_and_transposes_move_bytes():
+    net = Network(TensorType((1, 3, 6, 6), "f32"))
+    x = net.add("quantize", net.arguments[0], output=TensorType((1, 3, 6, 6), "i8"), scale=0.02, zp=3, layer="input")
+    y = net.add("dequantize", net.conv(x, 4), scale=0.1, zp=3, layer="output")
+    y = net.add("float_softmax", y, axis=1, layer="head")
+    assert optimise(net.returns(y)) == Counter(quantize=1, conv2d=1, dequantize=1, transpose=2, float_softmax=1, constant=2)
+    assert [name for _, name, _ in host_ops(net.module)] == [
+        "npu.quantize",
+        "npu.transpose",
+        "npu.transpose",
+        "npu.dequantize",
+        "npu.float_softmax",
+    ]
+    kinds = {str(op.results[0].type.element_type) for op in operations(net.module, "npu.transpose")}
+    assert kinds == {"i8"}
+
+
+def test_a_transpose_on_the_float_side_meets_the_one_behind_quantize():
+    net = Network(TensorType((1, 6, 6, 3), "f32"))
+    x = net.transpose(net.arguments[0], TO_NCHW)
+    x = net.add("quantize", x, output=TensorType((1, 3, 6, 6), "i8"), scale=0.02, zp=3)
+    y = net.transpose(net.add("dequantize", net.conv(x, 4), scale=0.1, zp=3), TO_NHWC)
+    assert optimise(net.returns(y)) == Counter(quantize=1, conv2d=1, dequantize=1, constant=2)
+
+
+def test_a_float_op_in_the_middle_is_refused_by_name():
+    net = Network(IMAGE)
+    x = net.add("dequantize", net.conv(net.arguments[0], 8), scale=0.1, layer="block.dq")
+    x = net.add("float_softmax", x, axis=1, layer="block.attention")
+    x = net.add("quantize", x, output=IMAGE, scale=0.1, layer="block.q")
+    module = net.returns(net.conv(x, 4))
+    with pytest.raises(UnsupportedOp) as caught:
+        run_passes(module, ("npu-set-target{name=edge-256}", *GRAPH_PASSES))
+    assert caught.value.layer == "block.dq"
+    assert "cannot run where it stands" in str(caught.value)
+    assert caught.value.rule and caught.value.wanted and caught.value.advice
+
+
+def test_weights_computed_at_run_time_are_refused_by_name():
+    net = Network(IMAGE, TensorType((4, 1, 1, 8), "i8"))
+    x = net.conv(net.arguments[0], 8)
+    x = net.transpose(x, TO_NHWC)
+    x = net.transpose(net.add("conv2d", x, net.arguments[1], net.constant(np.zeros(4, np.int32)), layer="dynamic"), TO_NCHW)
+    with pytest.raises(UnsupportedOp) as caught:
+        run_passes(net.returns(net.conv(x, 4)), ("npu-set-target{name=edge-256}", *GRAPH_PASSES))
+    assert caught.value.layer == "dynamic"
+    assert caught.value.rule == "weights of conv2d are known at compile time"
+
+
+def test_what_the_npu_refuses_may_stand_at_an_edge():
+    net = Network(IMAGE, TensorType((4, 1, 1, 8), "i8"))
+    x = net.transpose(net.arguments[0], TO_NHWC)
+    x = net.add("conv2d", x, net.arguments[1], net.constant(np.zeros(4, np.int32)), layer="dynamic")
+    optimise(net.returns(net.conv(net.transpose(x, TO_NCHW), 4)))
+    assert [name for _, name, _ in host_ops(net.module)] == ["npu.transpose", "npu.conv2d"]
+
+
+def test_a_float_reshape_is_never_the_npus():
+    net = Network(IMAGE)
+    x = net.add("dequantize", net.conv(net.arguments[0], 4), scale=0.1)
+    optimise(net.returns(net.reshape(x, 4, 36), net.reshape(net.arguments[0], 8, 36)))
+    assert [name for _, name, _ in host_ops(net.module)][-2:] == ["npu.dequantize", "npu.reshape"]
+
+
+def test_the_algebra_of_orders():
+    shape = (2, 3, 4, 5)
+    x = np.arange(120).reshape(shape)
+    assert compose(TO_NCHW, TO_NHWC) == (0, 1, 2, 3) == compose(TO_NHWC, inverse(TO_NHWC))
+    assert np.array_equal(x.transpose(TO_NCHW).transpose((3, 1, 0, 2)), x.transpose(compose(TO_NCHW, (3, 1, 0, 2))))
+    assert moves_nothing((1, 1, 1, 8), TO_NCHW) and not moves_nothing((1, 2, 1, 8), TO_NCHW) and moves_nothing((1, 2, 3, 1), (0, 3, 1, 2))
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ((2, 3, 4), (6, 4), [([0, 1], [0]), ([2], [1])]),
+        ((6, 4), (2, 3, 1, 4), [([0], [0, 1]), ([1], [3])]),
+        ((4, 6), (3, 8), [([0, 1], [0, 1])]),
+        ((1, 1), (1,), []),
+    ],
+)
+def test_blocks_are_what_a_reshape_keeps_apart(before, after, expected):
+    assert blocks(before, after) == expected
