@@ -96,7 +96,7 @@ class _Reader:
     def __init__(self, data: bytes):
         self.data, self.at = data, 0
 
-    def take(self, packer: struct.Struct) -> tuple[Any, ...]:
+    def take(self, packer: struct.Struct) -> tuple[int, ...]:
         if self.at + packer.size > len(self.data):
             raise ProgramError("a command is cut short", found=f"{len(self.data) - self.at} bytes", wanted=f"{packer.size}")
         values = packer.unpack_from(self.data, self.at)
@@ -118,7 +118,8 @@ def _decode_operand(reader: _Reader, name: str) -> Operand:
     dtype = _DTYPES.get(values[0])
     if dtype is None or dtype in (DType.BF16, DType.F32):
         raise ProgramError(f"operand {name} has an element type that is reserved or unknown", found=values[0], wanted="0 i8, 1 i16, 2 i32")
-    return Operand(space, dtype, values[1], values[2:6], values[6:10], values[10:14], values[14], values[15], values[16])
+    views: Any = values
+    return Operand(space, dtype, values[1], views[2:6], views[6:10], views[10:14], *values[14:])
 
 
 _ABSENT = Operand.absent()

@@ -101,11 +101,16 @@ class Pool(Instruction):
         x[:, :top], x[:, x.shape[1] - bottom :] = outside, outside
         x[:, :, :left], x[:, :, x.shape[2] - right :] = outside, outside
         _, out_h, out_w, _ = self.ofm.shape
-        found = None
+
+        def tap(row: int, column: int) -> np.ndarray:
+            down, across = (out_h - 1) * self.stride_h + 1, (out_w - 1) * self.stride_w + 1
+            return x[:, row : row + down : self.stride_h, column : column + across : self.stride_w]
+
+        found = tap(0, 0).copy()
         for row in range(self.kernel_h):
             for column in range(self.kernel_w):
-                part = x[:, row : row + (out_h - 1) * self.stride_h + 1 : self.stride_h, column : column + (out_w - 1) * self.stride_w + 1 : self.stride_w]
-                found = part.copy() if found is None else join(found, part, out=found)
+                if row or column:
+                    join(found, tap(row, column), out=found)
         return found
 
     def _positions(self) -> np.ndarray:

@@ -136,7 +136,7 @@ class _Checker:
             clock = self.clocks[queue]
             instruction = command.instruction
             if isinstance(instruction, Wait | Signal):
-                self._synchronise(number, command, clock)
+                self._synchronise(number, command, instruction, clock)
             else:
                 self._access(number, command, queue, clock)
             clock[queue] += 1
@@ -144,8 +144,7 @@ class _Checker:
             if step % _PRUNE_EVERY == _PRUNE_EVERY - 1:
                 self._prune()
 
-    def _synchronise(self, number: int, command: Command, clock: np.ndarray) -> None:
-        instruction = command.instruction
+    def _synchronise(self, number: int, command: Command, instruction: Wait | Signal, clock: np.ndarray) -> None:
         if instruction.semaphore >= self.target.semaphores:
             raise HazardError(
                 f"{describe(number, command)} uses a semaphore that {self.target.name} does not have", layer=command.location,

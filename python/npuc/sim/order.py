@@ -88,6 +88,7 @@ def _deadlock(commands: Sequence[Command], lines: dict[str, list[int]], at: dict
             continue
         command = commands[line[at[queue]]]
         wait = command.instruction
+        assert isinstance(wait, Wait)
         layer = layer or command.location
         states.append(f"{queue} waits for semaphore {wait.semaphore} to reach {wait.value}, it stands at {counters.get(wait.semaphore, 0)}")
     return Deadlock("no queue can go on", layer=layer, found="; ".join(states), wanted="a signal for each wait")
