@@ -34,7 +34,9 @@ def _dialects() -> tuple[type[ext.Dialect], ...]:
         module = importlib.import_module(f"{name}.dialect")
         if importlib.util.find_spec(f"{name}.ops") is not None:
             _import_folder(f"{name}.ops")
-        found += [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, ext.Dialect) and v.__module__ == module.__name__]
+        found += [
+            v for v in vars(module).values() if isinstance(v, type) and issubclass(v, ext.Dialect) and v.__module__ == module.__name__
+        ]
     return tuple(found)
 
 

@@ -106,9 +106,14 @@ def build(spec: OpSpec, operands: Sequence[ir.Value], *, result_type: ir.Type | 
         operands: one value for each of `spec.inputs`.
         result_type: the result's type where it differs from `spec.output` in its encoding.
         loc: source location; the current one unless given.
+
+    Raises:
+        ValueError: more operands than a variadic op can have.
     """
     attributes = {field.name: to_attr(getattr(spec, field.name)) for field in spec.params()}
     if spec.variadic:
+        if len(operands) > MAX_VARIADIC:
+            raise ValueError(f"npu.{spec.name} has {len(operands)} operands, wanted at most {MAX_VARIADIC}")
         attributes["operandSegmentSizes"] = ir.DenseI32ArrayAttr.get([int(i < len(operands)) for i in range(MAX_VARIADIC)])
     op = ir.Operation.create(
         f"npu.{spec.name}", results=[result_type or mlir_type(spec.output)], operands=list(operands), attributes=attributes, loc=loc

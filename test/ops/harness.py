@@ -135,7 +135,9 @@ class Places:
         strides = (held * wide * deep * element, wide * deep * element, deep * element, element)
         base = self.take(n * strides[0]) + (wide - width) // 2 * strides[2] + (deep - channels) // 2 * element
         first = upto(self.rng, 2 * wrap, 0) if wrap else 0
-        return Operand(Space.SRAM, DType[tensor.dtype.upper()], base, (n, height, width, channels), strides, wrap_rows=wrap, first_row=first)
+        return Operand(
+            Space.SRAM, DType[tensor.dtype.upper()], base, (n, height, width, channels), strides, wrap_rows=wrap, first_row=first
+        )
 
 
 def place(rng, spec: OpSpec, inputs, target: Target):

@@ -22,6 +22,8 @@ def broadcast_types(rng):
         kept = [1 if rng.random() < 0.25 else extent for extent in shape]
         types.append(i8(*kept[int(rng.integers(0, len(kept))) if rng.random() < 0.3 else 0 :]))
     return types
+
+
 def random_spec(rng):
     scale_a, scale_b, scale_out = rng.uniform(0.01, 1, 3)
     first, second, out = sum_scales(scale_a, scale_b, scale_out)

@@ -57,7 +57,11 @@ def test_reference_equals_torch_convolution(seed):
 def test_deep_sums_are_exact():
     """9 * 2048 products of 255 * 255 leave the integers of f32 behind."""
     spec = Conv2d.of(i8(1, 3, 3, 2048), i8(1, 3, 3, 2048), TensorType((1,), "i32"), zp_x=127, zp_w=127)
-    x, weights, bias = np.full((1, 3, 3, 2048), -128, np.int8), np.full((1, 3, 3, 2048), -128, np.int8), np.array([-1198540800 + 100], np.int32)
+    x, weights, bias = (
+        np.full((1, 3, 3, 2048), -128, np.int8),
+        np.full((1, 3, 3, 2048), -128, np.int8),
+        np.array([-1198540800 + 100], np.int32),
+    )
     assert spec.reference(x, weights, bias).item() == 100
 
 

@@ -16,7 +16,9 @@ def _fold(x: np.ndarray, outside: int, join: Callable, kernel: Pair, strides: Pa
     rows = range(0, padded.shape[1] - kernel[0] + 1, strides[0])
     columns = range(0, padded.shape[2] - kernel[1] + 1, strides[1])
     taps = (
-        padded[:, i : i + rows[-1] + 1 : strides[0], j : j + columns[-1] + 1 : strides[1]] for i in range(kernel[0]) for j in range(kernel[1])
+        padded[:, i : i + rows[-1] + 1 : strides[0], j : j + columns[-1] + 1 : strides[1]]
+        for i in range(kernel[0])
+        for j in range(kernel[1])
     )
     found = next(taps).copy()
     for tap in taps:

@@ -20,9 +20,10 @@ def rank_is(name: str, tensor: TensorType, *ranks: int) -> Iterator[str]:
 
 
 def dtype_is(name: str, tensor: TensorType, *dtypes: str) -> Iterator[str]:
-    """The element type of an operand is one of `dtypes`."""
+    """The element type of an operand, or of the "result", is one of `dtypes`."""
     if tensor.dtype not in dtypes:
-        yield f"operand '{name}' has element type {tensor.dtype}, wanted {' or '.join(dtypes)}"
+        subject = name if name == "result" else f"operand '{name}'"
+        yield f"{subject} has element type {tensor.dtype}, wanted {' or '.join(dtypes)}"
 
 
 def type_is(name: str, tensor: TensorType, shape: tuple[int, ...], dtype: str) -> Iterator[str]:

@@ -67,7 +67,9 @@ class Binary(OpSpec):
 
     def tile(self, region: Region) -> Tile:
         regions = tuple(
-            tuple((0, 1) if extent == 1 else cut for extent, cut in zip(tensor.shape, region[len(region) - len(tensor.shape) :], strict=True))
+            tuple(
+                (0, 1) if extent == 1 else cut for extent, cut in zip(tensor.shape, region[len(region) - len(tensor.shape) :], strict=True)
+            )
             for tensor in self.inputs
         )
         types = tuple(region_type(tensor, cut) for tensor, cut in zip(self.inputs, regions, strict=True))

@@ -33,5 +33,3 @@ def fill(destination: Operand, value: int, readable: Operand) -> Instruction:
     for axis in range(4):
         first = part(first, axis, 0, 1)
     return Elementwise(kind=ElementwiseKind.RESCALE, a=broadcast(first, destination.shape), ofm=destination, **clamp_fields(value, value))
-
-

@@ -15,6 +15,7 @@ from npuc.isa.records import RECORD, pack_scales
 from npuc.numerics.rescale import Rescale
 
 ROWS = 1
+Extents = tuple[int, ...]
 
 
 def blob_part(blob: Operand, offset: int, shape: Shape4, dtype: DType = DType.I8) -> Operand:
@@ -52,7 +53,7 @@ def unwrapped(view: Operand) -> Iterator[tuple[int, Operand]]:
         yield head, part(plain, ROWS, 0, height - head)
 
 
-def broadcast(view: Operand, shape: Shape4) -> Operand:
+def broadcast(view: Operand, shape: Extents) -> Operand:
     """The view repeated to `shape` along its dimensions of extent 1."""
     if view.shape == shape:
         return view
@@ -62,13 +63,13 @@ def broadcast(view: Operand, shape: Shape4) -> Operand:
     return replace(view, shape=shape, strides=strides)
 
 
-def permuted(view: Operand, order: Shape4) -> Operand:
+def permuted(view: Operand, order: Extents) -> Operand:
     """Dimension i of the result is dimension order[i]; a ring of rows must keep its place."""
     assert not view.wrap_rows or order[ROWS] == ROWS
     return replace(view, shape=tuple(view.shape[i] for i in order), strides=tuple(view.strides[i] for i in order))
 
 
-def spread(view: Operand, shape: Shape4) -> Operand:
+def spread(view: Operand, shape: Extents) -> Operand:
     """A view of one row as `shape`, which has the same extents above 1 in the same order."""
     ((_, plain),) = unwrapped(view)
     strides = [stride for extent, stride in zip(plain.shape, plain.strides, strict=True) if extent > 1]

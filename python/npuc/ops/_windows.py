@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Windows that slide over H and W: convolution, depthwise convolution, pooling.
 
-Output position o of a dimension reads input positions o * stride - before + k * dilation, 0 <= k < kernel.
+Output position o of a dimension reads input positions o * stride - before + k * dilation, 0 <= k < kernel. Trailing positions that
+the stride never reaches stay unread, as in PyTorch and TFLite (TOSA wants them trimmed; a tile, which is exact, has them trimmed).
 """
 
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from npuc.ops.base import Region
 
 Pair = tuple[int, int]
+Extents = tuple[int, ...]
 Pads = tuple[int, int, int, int]
 
 
@@ -55,12 +57,9 @@ class Axis:
         padded = self.extent + self.before + self.after
         if padded < self.reach:
             yield f"padded input has {padded} {name}, wanted at least the kernel's reach {self.reach}"
-        elif (padded - self.reach) % self.stride:
-            rest = (padded - self.reach) % self.stride
-            yield f"stride {self.stride} leaves {rest} of {padded} padded {name} unread, wanted none: trim padding or input"
 
 
-def axes(image: Pair, kernel: Pair, strides: Pair, dilation: Pair, pads: Pads) -> tuple[Axis, Axis]:
+def axes(image: Extents, kernel: Extents, strides: Pair, dilation: Pair, pads: Pads) -> tuple[Axis, Axis]:
     """The windows along H and W."""
     top, bottom, left, right = pads
     return (

@@ -88,7 +88,12 @@ class Conv2d(OpSpec):
         regions = ((region[0], rows, columns, (first * group_in, groups * group_in)), (region[3], *weights.whole[1:]), (region[3],))
         types = tuple(region_type(tensor, part) for tensor, part in zip((x, weights, bias), regions, strict=True))
         spec = replace(
-            self, inputs=types, output=region_type(self.output, region), pads=pads, groups=groups, rescale=self.rescale.channels(start, size)
+            self,
+            inputs=types,
+            output=region_type(self.output, region),
+            pads=pads,
+            groups=groups,
+            rescale=self.rescale.channels(start, size),
         )
         return Tile(spec, regions)
 
@@ -114,8 +119,9 @@ class Conv2d(OpSpec):
 
     def array_cycles(self, target: Target) -> int:
         n, height, width, channels = self.output.shape
+        _, kernel_h, kernel_w, depth = self.inputs[1].shape
         out = height, width, channels // self.groups
-        return n * self.groups * target.array.conv2d_cycles(out, out, self.inputs[1].shape[3], self.inputs[1].shape[1:3])
+        return n * self.groups * target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]

@@ -108,8 +108,10 @@ class DepthwiseConv2d(OpSpec):
         return pack_records(self.rescale, bias) + weights.tobytes()
 
     def array_cycles(self, target: Target) -> int:
-        out = self.output.shape[1:]
-        return self.output.shape[0] * target.array.depthwise_cycles(out, out, self.inputs[1].shape[:2])
+        n, height, width, channels = self.output.shape
+        kernel_h, kernel_w, _ = self.inputs[1].shape
+        out = height, width, channels
+        return n * target.array.depthwise_cycles(out, out, (kernel_h, kernel_w))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]

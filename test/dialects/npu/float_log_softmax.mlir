@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// RUN: %npu-opt %s --split-input-file --verify-diagnostics
+
+func.func @well_formed(%input: tensor<1x10xf32>) -> tensor<1x10xf32> {
+  %y = "npu.float_log_softmax"(%input) {axis = 1 : i64} : (tensor<1x10xf32>) -> tensor<1x10xf32>
+  return %y : tensor<1x10xf32>
+}
+
+// -----
+
+func.func @bad(%input: tensor<1x10xf32>) -> tensor<1x10xf32> {
+  // expected-error@+1 {{'npu.float_log_softmax' op axis is 2, wanted 0..1}}
+  %y = "npu.float_log_softmax"(%input) {axis = 2 : i64} : (tensor<1x10xf32>) -> tensor<1x10xf32>
+  return %y : tensor<1x10xf32>
+}
