@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from dataclasses import dataclass, field
 
 import torch
@@ -17,7 +17,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 from npuc.errors import ImportFailed, NpucError, UserInputError
 from npuc.quantize.bias_correction import MeanRecorder, correct_biases
 from npuc.quantize.bias_range import make_room_for_biases
-from npuc.quantize.calibration import samples
+from npuc.quantize.calibration import RANDOM_SAMPLES, samples
 from npuc.quantize.graph import protect_shared_convolutions
 from npuc.quantize.names import is_quantize_op, layer_name, stamp_inserted, stamp_layer_names
 from npuc.quantize.quantizer import NpuQuantizer
@@ -74,7 +74,7 @@ def quantize_module(
         rounding: of weights; "nearest", or "compensated" by `npuc.quantize.rounding`, slower and closer.
         bias_correction: shift biases so that each layer's mean output is the float network's.
         seed: for every random choice; reported.
-        progress: called with (stage, done, total or None).
+        progress: called with (stage, done, total or None); calibration counts items, be they single or batches.
 
     Returns the quantized program, on the CPU, and a report.
     Raises `CalibrationMissing`, `InputMismatch`, `UserInputError`, and `ImportFailed` where torch.export fails.
@@ -89,7 +89,8 @@ def quantize_module(
     quantizer = NpuQuantizer(observer)
     seconds: dict[str, float] = {}
     source = module.module(check_guards=False) if isinstance(module, ExportedProgram) else module
-    data = samples(calibration, examples, source, seed)
+    items = _Counted(calibration) if isinstance(calibration, Iterable) and not isinstance(calibration, str) else None
+    data = samples(items or calibration, examples, source, seed)
     tell = progress or (lambda stage, done, total: None)
 
     with _eval_mode(source), torch.no_grad(), _quiet():
@@ -98,7 +99,6 @@ def quantize_module(
         with _timed(seconds, "prepare"):
             prepared = prepare_pt2e(float_graph, quantizer)
         with _timed(seconds, "calibrate"):
-            total = len(calibration) if hasattr(calibration, "__len__") and not isinstance(calibration, str) else None
             # the prepared graph is the float network with batch norms folded: its means are the ones to restore
             recorder, kept, count = (MomentRecorder if compensate else MeanRecorder)(prepared), [], 0
             room = _correction_samples(prepared) if bias_correction else 0
@@ -110,7 +110,7 @@ def quantize_module(
                 if len(kept) < room:
                     kept.append(inputs)
                 count += 1
-                tell("calibrate", count, total)
+                tell("calibrate", items.done if items else count, items.total if items else RANDOM_SAMPLES)
         _check_observed(prepared)
         make_room_for_biases(prepared)
         if compensate:
@@ -128,6 +128,19 @@ def quantize_module(
     report = QuantizationReport(observer, rounding, seed, count, corrected, False, quantizer.float_ops, seconds)
     log.info("quantized on %d samples, observer %s, seed %d, %d ops left in float", count, observer, seed, len(report.float_ops))
     return program, report
+
+
+class _Counted:
+    """An iterable that knows how many of its items were taken, for progress."""
+
+    def __init__(self, items: Iterable):
+        self.items, self.done = items, 0
+        self.total = len(items) if isinstance(items, Sized) else None
+
+    def __iter__(self) -> Iterator:
+        for item in self.items:
+            self.done += 1
+            yield item
 
 
 def _checked_examples(example_inputs) -> tuple:
