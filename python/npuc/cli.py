@@ -13,6 +13,7 @@ and MLIR, so that the other commands start at once.
 """
 
 import argparse
+import dataclasses
 import difflib
 import faulthandler
 import json
@@ -140,6 +141,7 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--target", default="edge-256", metavar="NAME", help="the machine (default edge-256); see npuc targets")
     one.add_argument("--sram-kib", type=_positive, metavar="N", help="another SRAM capacity than the machine's own")
     one.add_argument("--observer", choices=("minmax", "histogram"), default="minmax", help="how ranges follow from the samples (default minmax)")
+    one.add_argument("--bias-correction", action="store_true", help="shift biases so that every layer keeps its mean output")
     one.add_argument("--seed", type=int, default=0, metavar="N", help="for every random choice (default 0)")
     one.add_argument("--validate", action="store_true", help="execute the module after every pass and compare the bytes")
     one.add_argument("--save-stages", type=Path, metavar="DIR", help="write the module after every pass that changed it")
@@ -172,6 +174,7 @@ def _compile(options: argparse.Namespace) -> None:
         sram_kib=options.sram_kib,
         calibration=calibration,
         observer=options.observer,
+        bias_correction=options.bias_correction,
         seed=options.seed,
         validate=options.validate,
         save_stages=options.save_stages,
@@ -184,7 +187,9 @@ def _compile(options: argparse.Namespace) -> None:
     if not getattr(options, "quiet", False):
         from npuc.report.table import headline
 
-        print(f"wrote {output}", *headline(compiled.profile()), sep="\n  ")
+        result = compiled.profile()
+        result = result if result.network else dataclasses.replace(result, network=output.stem)
+        print(f"wrote {output}", *headline(result), sep="\n  ")
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -207,6 +212,8 @@ def _profile(options: argparse.Namespace) -> None:
     from npuc.report.profile import profile
 
     result = profile(_load_program(options.program))
+    # a program that was exported before has no name of its own
+    result = result if result.network else dataclasses.replace(result, network=options.program.stem)
     if options.json:
         print(json.dumps(result.to_dict(), indent=2))
         return
