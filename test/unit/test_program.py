@@ -3,6 +3,7 @@
 
 import json
 import os
+import pathlib
 import struct
 import subprocess
 import sys
@@ -239,3 +240,20 @@ def test_what_a_program_holds_is_all_in_the_file():
         "target", "inputs", "outputs", "tensors", "segments", "constants", "dram_bytes", "sram_bytes", "layers", "certificates", "metadata",
     }  # fmt: skip
     assert {f.name for f in fields(NpuSegment)} == {"commands"}
+
+
+# released versions ---------------------------------------------------------------------------------
+
+
+def test_a_file_of_every_released_minor_version_still_runs(update_golden):
+    """test/golden holds one a version; a new version adds one and leaves the others."""
+    folder = pathlib.Path(__file__).resolve().parent.parent / "golden"
+    path = folder / f"program-{format.MAJOR}.{format.MINOR}.npub"
+    if update_golden:
+        path.write_bytes(DATA)
+    x = np.random.default_rng(0).uniform(-6, 6, WHOLE.tensors[0].shape).astype(np.float32)
+    expected = load(WHOLE, "numpy").run(x)
+    files = sorted(folder.glob(f"program-{format.MAJOR}.*.npub"))
+    assert path in files
+    for file in files:
+        np.testing.assert_array_equal(load(file, "numpy").run(x), expected)

@@ -19,7 +19,7 @@ from npuc.sim.order import legal_order
 from npuc.timing import Timeline, simulate
 
 
-def load(source: str | os.PathLike[str] | bytes | Program, engine: str = "auto") -> "LoadedProgram":
+def load(source: str | os.PathLike[str] | bytes | bytearray | memoryview | Program, engine: str = "auto") -> "LoadedProgram":
     """Read a program file, from a path or from its bytes.
 
     Args:
@@ -31,7 +31,7 @@ def load(source: str | os.PathLike[str] | bytes | Program, engine: str = "auto")
     """
     if isinstance(source, Program):
         return LoadedProgram(source, engine)
-    data = source if isinstance(source, bytes) else Path(source).read_bytes()
+    data = bytes(source) if isinstance(source, bytes | bytearray | memoryview) else Path(source).read_bytes()
     return LoadedProgram(Program.from_bytes(data), engine)
 
 
