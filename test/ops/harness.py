@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from npuc.isa.base import DType, Operand, Space
+from npuc.isa.base import Command, DType, Operand, Space
+from npuc.isa.encoding import encode_instruction
+from npuc.isa.legality import command_problems
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType, cut, dense_operand
@@ -134,7 +136,7 @@ class Places:
         held = wrap or height
         strides = (held * wide * deep * element, wide * deep * element, deep * element, element)
         base = self.take(n * strides[0]) + (wide - width) // 2 * strides[2] + (deep - channels) // 2 * element
-        first = upto(self.rng, 2 * wrap, 0) if wrap else 0
+        first = upto(self.rng, wrap - 1, 0) if wrap else 0
         return Operand(
             Space.SRAM, DType[tensor.dtype.upper()], base, (n, height, width, channels), strides, wrap_rows=wrap, first_row=first
         )
@@ -172,7 +174,10 @@ def assert_commands_equal_reference(rng, spec: OpSpec, inputs, target: Target):
     _, output, _, scratch, _ = arguments
     before = memory.copy()
     for instruction in spec.emit(*arguments):
-        assert not list(instruction.problems()), (instruction, list(instruction.problems()))
+        command = Command(instruction, target.queues[instruction.unit.value][0])
+        problems = list(command_problems(command, target, {Space.SRAM: memory.size}))
+        assert not problems, (instruction, problems)
+        assert len(encode_instruction(instruction)) > 0
         instruction.effect({Space.SRAM: memory}, kernels)
     np.testing.assert_array_equal(output.read(memory), spec.reference(*inputs).reshape(output.shape), err_msg=str(spec))
     others = ~touched(memory.size, (output, scratch))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Views of operands: parts, broadcasts, re-layouts, parts of a blob. No data moves.
 
-A view may lie in a ring of rows, so dimension 1 is special: it is moved by `first_row`, never by the base address, and only a
-view without a wrap may change the order of its dimensions.
+A view may lie in a ring of rows, so dimension 1 is special: there it is moved by `first_row`, not by the base address, and only a
+view without a ring may give that dimension another place.
 """
 
 from collections.abc import Iterator
@@ -36,19 +36,17 @@ def records_view(params: Operand, count: int) -> Operand:
 def part(view: Operand, axis: int, start: int, size: int) -> Operand:
     """Positions start .. start + size - 1 along one dimension."""
     shape = tuple(size if i == axis else extent for i, extent in enumerate(view.shape))
-    if axis == ROWS:
-        return replace(view, shape=shape, first_row=view.first_row + start)
+    if axis == ROWS and view.wrap_rows:
+        return replace(view, shape=shape, first_row=(view.first_row + start) % view.wrap_rows)
     return replace(view, shape=shape, base=view.base + start * view.strides[axis])
 
 
 def unwrapped(view: Operand) -> Iterator[tuple[int, Operand]]:
     """(first row, view without a ring) of each stretch of rows that lies in one piece."""
-    first, height = view.first_row, view.shape[ROWS]
-    if view.wrap_rows:
-        first %= view.wrap_rows
-    head = min(height, view.wrap_rows - first) if view.wrap_rows else height
+    height = view.shape[ROWS]
     plain = replace(view, wrap_rows=0, first_row=0)
-    yield 0, part(replace(plain, base=view.base + first * view.strides[ROWS]), ROWS, 0, head)
+    head = min(height, view.wrap_rows - view.first_row) if view.wrap_rows else height
+    yield 0, part(plain, ROWS, view.first_row, head)
     if head < height:
         yield head, part(plain, ROWS, 0, height - head)
 

@@ -12,7 +12,7 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics.rescale import Rescale
 from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rank_is, rescale_ok
 from npuc.ops._elementwise import rescale_fields
-from npuc.ops._views import spread
+from npuc.ops._views import ROWS, part, spread, unwrapped
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
@@ -93,11 +93,18 @@ class Mean(OpSpec):
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         shift = 4 - len(self.inputs[0].shape)
         reduced = tuple(axis + shift for axis in self.axes)
-        shape = tuple(1 if i in reduced else extent for i, extent in enumerate(inputs[0].shape))
-        # without keepdims the result's dimensions stand elsewhere in NHWC than the reduction leaves them
-        ofm = output if output.shape == shape else spread(output, shape)
-        instruction = isa.Reduce(
-            kind=isa.ReduceKind.SUM, ifm=inputs[0], ofm=ofm, reduce_h=int(1 in reduced), reduce_w=int(2 in reduced),
-            reduce_c=int(3 in reduced), zp_x=self.zp_x, **rescale_fields(self.rescale),
+        kept = tuple(1 if i in reduced else extent for i, extent in enumerate(inputs[0].shape))
+        if output.shape == kept:
+            return [self._command(inputs[0], output, reduced)]
+        # without keepdims the result's dimensions stand elsewhere in NHWC; rows, where it has any, are the input's images
+        commands = []
+        for first, piece in unwrapped(output):
+            images = piece.shape[ROWS] if output.shape[ROWS] > 1 else kept[0]
+            commands.append(self._command(part(inputs[0], 0, first, images), spread(piece, (images, *kept[1:])), reduced))
+        return commands
+
+    def _command(self, ifm: Operand, ofm: Operand, reduced: tuple[int, ...]) -> Instruction:
+        return isa.Reduce(
+            kind=isa.ReduceKind.SUM, ifm=ifm, ofm=ofm, reduce_h=int(1 in reduced), reduce_w=int(2 in reduced), reduce_c=int(3 in reduced),
+            zp_x=self.zp_x, **rescale_fields(self.rescale),
         )  # fmt: skip
-        return [instruction]
