@@ -11,6 +11,7 @@ minor version. Reading trusts nothing: sizes are held against the file, every fi
 
 import json
 import math
+import operator
 import os
 import re
 import struct
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from npuc import targets
-from npuc.errors import ProgramError, ProgramTarget, ProgramVersion, TargetUnknown
+from npuc.errors import InternalError, ProgramError, ProgramTarget, ProgramVersion, TargetUnknown
 from npuc.isa.base import Command, Space
 from npuc.isa.encoding import decode, encode
 from npuc.targets.base import Buffers, Memory, MicroBlockArray, OutputPath, SpatialArray, Target
@@ -188,8 +189,11 @@ def _to_plain(value: Any) -> Any:
         return {str(key): _to_plain(entry) for key, entry in value.items()}
     if isinstance(value, tuple | list):
         return [_to_plain(entry) for entry in value]
-    # numpy integers too
-    return int(value)
+    try:
+        # numpy integers too
+        return operator.index(value)
+    except TypeError:
+        raise InternalError(f"a program cannot hold a {type(value).__name__}", found=value, wanted="bool, int, float, str, tuple, dict") from None
 
 
 def _from_plain(value: Any) -> Any:
