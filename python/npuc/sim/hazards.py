@@ -35,7 +35,7 @@ class Written:
 
     def forget(self, space: Space) -> None:
         """Nothing in `space` holds a value any more."""
-        self.bytes[space][:] = False
+        self.bytes[space] = np.zeros_like(self.bytes[space])
 
     def view(self, space: Space, extent: Extent) -> np.ndarray:
         """The flags under an extent, as a view."""
