@@ -77,7 +77,9 @@ def rescaled(value: int, multiplier: int, shift: int, zp_out: int, lo: int, hi: 
     return max(lo, min(hi, ((value * multiplier + rounding) >> shift) + zp_out))
 
 
-def rescale_oracle(acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, zp_out: int, lo: int, hi: int, double_round: bool) -> np.ndarray:
+def rescale_oracle(
+    acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, zp_out: int, lo: int, hi: int, double_round: bool
+) -> np.ndarray:
     """`rescaled` for every number; multiplier and shift broadcast against acc."""
     pairs = np.broadcast_arrays(acc.astype(object), multiplier.astype(object), shift.astype(object))
     return np.frompyfunc(lambda v, m, s: rescaled(int(v), int(m), int(s), zp_out, lo, hi, double_round), 3, 1)(*pairs).astype(np.int64)

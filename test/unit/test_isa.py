@@ -21,7 +21,8 @@ from npuc.isa.table import Table
 
 TARGET = targets.get("edge-256")
 SIZES = {Space.SRAM: TARGET.sram.bytes, Space.DRAM: 1 << 20}
-INSTRUCTIONS = list(all_instructions().values())
+# an example elsewhere may have added one of its own
+INSTRUCTIONS = [cls for cls in all_instructions().values() if cls.__module__.startswith("npuc.isa.")]
 
 
 @pytest.mark.parametrize("cls", INSTRUCTIONS, ids=lambda cls: cls.mnemonic)
@@ -67,7 +68,9 @@ def field_values(item):
     return i(item.metadata["bits"]) if item.metadata["signed"] else u(item.metadata["bits"])
 
 
-ANY_INSTRUCTION = st.sampled_from(INSTRUCTIONS).flatmap(lambda cls: st.builds(cls, **{item.name: field_values(item) for item in fields(cls)}))
+ANY_INSTRUCTION = st.sampled_from(INSTRUCTIONS).flatmap(
+    lambda cls: st.builds(cls, **{item.name: field_values(item) for item in fields(cls)})
+)
 
 
 @given(ANY_INSTRUCTION)
@@ -90,7 +93,9 @@ def test_a_disassembled_line_names_every_field(instruction):
 
 def table(**changes):
     dense = Operand.dense
-    base = Table(ifm=dense(Space.SRAM, 0, (1, 4, 4, 8)), table=dense(Space.SRAM, 512, (1, 1, 1, 256)), ofm=dense(Space.SRAM, 1024, (1, 4, 4, 8)))
+    base = Table(
+        ifm=dense(Space.SRAM, 0, (1, 4, 4, 8)), table=dense(Space.SRAM, 512, (1, 1, 1, 256)), ofm=dense(Space.SRAM, 1024, (1, 4, 4, 8))
+    )
     return replace(base, **changes)
 
 

@@ -49,9 +49,18 @@ def starts(extent, step):
 
 def walked(work, block, order, target):
     """Input and weight bytes, unrounded, by a walk over all blocks; each buffer holds what it holds until something else comes."""
-    spatial = [(image, rows, columns) for image in range(work.images) for rows in starts(work.out[0], block[0]) for columns in starts(work.out[1], block[1])]
+    spatial = [
+        (image, rows, columns)
+        for image in range(work.images)
+        for rows in starts(work.out[0], block[0])
+        for columns in starts(work.out[1], block[1])
+    ]
     depths = starts(work.out[2], block[2])
-    pairs = itertools.product(depths, spatial) if order is LoopOrder.CHANNELS_OUTER else ((depth, place) for place in spatial for depth in depths)
+    pairs = (
+        itertools.product(depths, spatial)
+        if order is LoopOrder.CHANNELS_OUTER
+        else ((depth, place) for place in spatial for depth in depths)
+    )
 
     def clipped(bounds, axis):
         low = bounds[0] * work.strides[axis] - work.pads[axis]
@@ -65,7 +74,10 @@ def walked(work, block, order, target):
         # a buffer keeps blocks only as long as all of them fit for the whole instruction, or the latest one
         if place not in held_input:
             input_bytes += size
-            whole = work.image[0] * work.image[1] * work.in_channels * work.images <= target.buffers.input_bytes and order is LoopOrder.CHANNELS_OUTER
+            whole = (
+                work.image[0] * work.image[1] * work.in_channels * work.images <= target.buffers.input_bytes
+                and order is LoopOrder.CHANNELS_OUTER
+            )
             held_input = [*held_input, place] if whole else [place]
             if not whole and work.block_input(block) > target.buffers.input_bytes:
                 held_input = []
@@ -104,7 +116,13 @@ def test_traffic_equals_a_walk_over_the_blocks(height, width, channels, out_chan
 @pytest.mark.parametrize("target", MACHINES, ids=lambda target: target.name)
 @pytest.mark.parametrize(
     "instruction",
-    [conv(14, 14, 24, 40, 3, 1), conv(28, 28, 3, 32, 3, 2), conv(1, 1, 256, 100, 1, 1), conv(7, 7, 160, 320, 1, 1), depthwise(28, 28, 48, 3, 1)],
+    [
+        conv(14, 14, 24, 40, 3, 1),
+        conv(28, 28, 3, 32, 3, 2),
+        conv(1, 1, 256, 100, 1, 1),
+        conv(7, 7, 160, 320, 1, 1),
+        depthwise(28, 28, 48, 3, 1),
+    ],
     ids=lambda instruction: f"{instruction.mnemonic}-{'x'.join(map(str, instruction.ofm.shape))}",
 )
 def test_the_chosen_block_is_within_a_twentieth_of_the_best_of_all(instruction, target):
@@ -146,7 +164,9 @@ def test_matmul_folds_its_rows_over_the_array():
     """64 rows are 16 steps of 2x2 pixels, whatever their order: no row of the array idles."""
     target = targets.get("edge-256")
     dense = Operand.dense
-    product = Matmul(a=dense(Space.SRAM, 0, (1, 1, 64, 64)), b=dense(Space.SRAM, 0, (1, 1, 64, 64)), ofm=dense(Space.SRAM, 0, (1, 1, 64, 64)))
+    product = Matmul(
+        a=dense(Space.SRAM, 0, (1, 1, 64, 64)), b=dense(Space.SRAM, 0, (1, 1, 64, 64)), ofm=dense(Space.SRAM, 0, (1, 1, 64, 64))
+    )
     assert product.blocked(target).busy_cycles(target) == 64 * 64 * 64 // 256
 
 

@@ -302,7 +302,13 @@ def test_nearest_resize_by_floor_equals_pytorch(out):
     x = arena.integers((1, 4, 5, 3))
     expected = torch.nn.functional.interpolate(torch.from_numpy(x.astype(np.float64)).permute(0, 3, 1, 2), size=out, mode="nearest")
     instruction = Resize(
-        ifm=arena.put(x), ofm=arena.view((1, *out, 3)), scale_y_n=out[0], scale_y_d=4, scale_x_n=out[1], scale_x_d=5, rounding=ResizeRounding.FLOOR
+        ifm=arena.put(x),
+        ofm=arena.view((1, *out, 3)),
+        scale_y_n=out[0],
+        scale_y_d=4,
+        scale_x_n=out[1],
+        scale_x_d=5,
+        rounding=ResizeRounding.FLOOR,
     )
     np.testing.assert_array_equal(executed(instruction, arena), expected.permute(0, 2, 3, 1).numpy())
 

@@ -47,7 +47,9 @@ def test_two_processes_with_other_hash_seeds_write_the_same_bytes():
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     path = os.pathsep.join([root, *filter(None, sys.path)])
     found = {
-        subprocess.run([sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}, check=True, capture_output=True).stdout
+        subprocess.run(
+            [sys.executable, "-c", script], env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}, check=True, capture_output=True
+        ).stdout
         for seed in ("1", "2")
     }
     assert found == {DATA}
@@ -228,7 +230,9 @@ def test_a_tensor_outside_the_memory_is_refused():
         Program.from_bytes(replace(WHOLE, tensors=tensors).to_bytes())
 
 
-@pytest.mark.parametrize("change", [{"inputs": (Port("x", 9),)}, {"outputs": (Port("y", 0), Port("y", 1))}, {"tensors": (Tensor(0, "x", "c64", (1,)),)}])
+@pytest.mark.parametrize(
+    "change", [{"inputs": (Port("x", 9),)}, {"outputs": (Port("y", 0), Port("y", 1))}, {"tensors": (Tensor(0, "x", "c64", (1,)),)}]
+)
 def test_ports_and_tensors_are_checked(change):
     with pytest.raises((ProgramError, KeyError)):
         Program.from_bytes(replace(WHOLE, **change).to_bytes())

@@ -129,7 +129,11 @@ def test_an_error_in_a_command_names_the_layer():
     broken = Table(ifm=dense(Space.SRAM, 0, (1, 1, 1, 8)), table=dense(Space.SRAM, 0, (1, 1, 1, 7)), ofm=dense(Space.SRAM, 0, (1, 1, 1, 8)))
     memory = machine.memories(512, 0)
     with pytest.raises(SimulationError, match="layer: conv7"):
-        machine.run([Command(Dma(dst=dense(Space.SRAM, 0, (1, 1, 1, 8)), fill_value=100), "dma0"), Command(broken, "vector", "conv7")], memory, kernels)
+        machine.run(
+            [Command(Dma(dst=dense(Space.SRAM, 0, (1, 1, 1, 8)), fill_value=100), "dma0"), Command(broken, "vector", "conv7")],
+            memory,
+            kernels,
+        )
     outside = Command(Dma(dst=dense(Space.SRAM, 510, (1, 1, 1, 8))), "dma0", "conv8")
     with pytest.raises(SimulationError, match="layer: conv8"):
         machine.run([outside], memory, kernels)

@@ -39,9 +39,7 @@ def test_a_transfer_alone_takes_its_latency_and_its_bytes():
 
 def test_a_short_run_is_charged_whole_bursts():
     """64 runs of 3 bytes are 64 bursts of 64 bytes off chip."""
-    scattered = Dma(
-        src=Operand(Space.DRAM, DType.I8, 0, (1, 64, 1, 3), (0, 1000, 3, 1)), dst=Operand.dense(Space.SRAM, 0, (1, 64, 1, 3))
-    )
+    scattered = Dma(src=Operand(Space.DRAM, DType.I8, 0, (1, 64, 1, 3), (0, 1000, 3, 1)), dst=Operand.dense(Space.SRAM, 0, (1, 64, 1, 3)))
     assert simulate([Command(scattered, "dma0")], TARGET).port_bytes == {Space.SRAM: 192, Space.DRAM: 64 * 64}
 
 

@@ -153,7 +153,9 @@ class Operand:
         """A contiguous NHWC tensor at `base`."""
         _, height, width, channels = shape
         element = dtype.bytes
-        return cls(space, dtype, base, shape, (height * width * channels * element, width * channels * element, channels * element, element))
+        return cls(
+            space, dtype, base, shape, (height * width * channels * element, width * channels * element, channels * element, element)
+        )
 
     @property
     def present(self) -> bool:
@@ -194,9 +196,7 @@ class Operand:
         if not self.present or self.elements == 0:
             return ()
         n, _, width, channels = self.shape
-        return tuple(
-            _merge(address, self.dtype.bytes, (n, rows, width, channels), self.strides) for address, _, rows in self._row_pieces()
-        )
+        return tuple(_merge(address, self.dtype.bytes, (n, rows, width, channels), self.strides) for address, _, rows in self._row_pieces())
 
     def traffic_bytes(self, burst_bytes: int) -> int:
         """Port bytes of one pass over the view, every contiguous run rounded up to whole bursts."""

@@ -130,7 +130,9 @@ def block_limits(instruction: Any, target: Target) -> Iterator[str]:
         yield f"block {block} needs {size} bytes, the accumulators of {target.name} have {target.buffers.accumulator_bytes}"
 
 
-def mac_output(instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> None:
+def mac_output(
+    instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
+) -> None:
     """Rescale accumulators i32 [N, OH, OW, O], look them up where there is a table, and store them."""
     y = kernels.rescale(
         acc=acc, multiplier=multiplier, shift=shift, zp_out=instruction.zp_out,

@@ -81,7 +81,9 @@ def encode(commands: Sequence[Command], queue_names: Sequence[str], locations: S
     for command in commands:
         instruction = command.instruction
         if command.queue not in queues or command.location not in places:
-            raise InternalError(f"{instruction.mnemonic} stands in queue '{command.queue}' for layer '{command.location}', which no table lists")
+            raise InternalError(
+                f"{instruction.mnemonic} stands in queue '{command.queue}' for layer '{command.location}', which no table lists"
+            )
         parts.append(_HEADER.pack(instruction.opcode, queues[command.queue], places[command.location]))
         body = known.get(id(instruction))
         if body is None:
@@ -111,7 +113,9 @@ def _decode_operand(reader: _Reader, name: str) -> Operand:
     (code,) = reader.take(_BYTE)
     space = _SPACES.get(code)
     if space is None:
-        raise ProgramError(f"operand {name} lies in an unknown memory", found=code, wanted=", ".join(f"{v} {s.name}" for v, s in _SPACES.items()))
+        raise ProgramError(
+            f"operand {name} lies in an unknown memory", found=code, wanted=", ".join(f"{v} {s.name}" for v, s in _SPACES.items())
+        )
     if space is Space.NONE:
         return _ABSENT
     values = reader.take(_VIEW)
@@ -147,7 +151,9 @@ def _enumerated(cls: type[Instruction], item: Field[Any], value: int) -> Any:
         raise ProgramError(f"field {item.name} of {cls.mnemonic} has an unknown code", found=value, wanted=wanted) from None
 
 
-def decode(data: bytes, queue_names: Sequence[str], locations: Sequence[str], target: Target, sizes: dict[Space, int]) -> tuple[Command, ...]:
+def decode(
+    data: bytes, queue_names: Sequence[str], locations: Sequence[str], target: Target, sizes: dict[Space, int]
+) -> tuple[Command, ...]:
     """The commands in `data`, every field checked against `target` and the memory sizes.
 
     Raises:

@@ -90,9 +90,7 @@ class Pool(Instruction):
             if len(multiplier) > 1:
                 index = self._positions() - 1
                 multiplier, shift = multiplier[index][:, :, None], shift[index][:, :, None]
-            y = rescale(
-                total, multiplier.astype(np.int64), shift.astype(np.int64), self.zp_out, self.lo, self.hi, bool(self.double_round)
-            )
+            y = rescale(total, multiplier.astype(np.int64), shift.astype(np.int64), self.zp_out, self.lo, self.hi, bool(self.double_round))
         self.ofm.write(memory[self.ofm.space], y)
 
     def _fold(self, x: np.ndarray, outside: int, join: Any) -> np.ndarray:

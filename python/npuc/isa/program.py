@@ -193,7 +193,9 @@ def _to_plain(value: Any) -> Any:
         # numpy integers too
         return operator.index(value)
     except TypeError:
-        raise InternalError(f"a program cannot hold a {type(value).__name__}", found=value, wanted="bool, int, float, str, tuple, dict") from None
+        raise InternalError(
+            f"a program cannot hold a {type(value).__name__}", found=value, wanted="bool, int, float, str, tuple, dict"
+        ) from None
 
 
 def _from_plain(value: Any) -> Any:
@@ -291,7 +293,9 @@ def _sections(data: bytes) -> dict[str, bytes]:
         raw, offset, size, crc = _SECTION.unpack_from(data, _FILE.size + _SECTION.size * index)
         name = raw.rstrip(b"\0").decode("ascii", "replace")
         if name in found or offset != expected or size > len(data) - offset:
-            raise ProgramError(f"section '{name}' lies in a wrong place", found=f"bytes {offset}..{offset + size}", wanted=f"from {expected} on, once")
+            raise ProgramError(
+                f"section '{name}' lies in a wrong place", found=f"bytes {offset}..{offset + size}", wanted=f"from {expected} on, once"
+            )
         found[name] = data[offset : offset + size]
         if zlib.crc32(found[name]) != crc:
             raise ProgramError(f"section '{name}' is damaged", rule="its CRC-32 must match")

@@ -93,7 +93,9 @@ class LoadedProgram:
         """How many compiled batches the inputs hold."""
         ports = self.program.inputs
         if len(arrays) != len(ports):
-            raise InputMismatch("the number of inputs differs", found=len(arrays), wanted=f"{len(ports)}: {', '.join(port.name for port in ports)}")
+            raise InputMismatch(
+                "the number of inputs differs", found=len(arrays), wanted=f"{len(ports)}: {', '.join(port.name for port in ports)}"
+            )
         steps = None
         for port, array in zip(ports, arrays, strict=True):
             mine = _steps_of(port.name, self.program.tensor(port.tensor_id), array)
@@ -165,7 +167,12 @@ def _steps_of(name: str, tensor: Tensor, array: Any) -> int:
     array = np.asarray(array)
     wanted = np.dtype(NUMPY_DTYPES[tensor.dtype])
     if array.dtype != wanted:
-        raise InputMismatch(f"input '{name}' has another element type", found=str(array.dtype), wanted=str(wanted), advice=f"convert it: x.astype('{wanted}')")
+        raise InputMismatch(
+            f"input '{name}' has another element type",
+            found=str(array.dtype),
+            wanted=str(wanted),
+            advice=f"convert it: x.astype('{wanted}')",
+        )
     if array.shape == tensor.shape:
         return 1
     advice = f"batches of N times {tensor.shape[0]} run too" if tensor.shape else ""

@@ -158,7 +158,12 @@ class _Checker:
     def _access(self, number: int, command: Command, queue: int, clock: np.ndarray) -> None:
         instruction = command.instruction
         reads, writes = instruction.reads(), instruction.writes()
-        found = [_Access(number, view.space, extent, write) for views, write in ((reads, False), (writes, True)) for view in views for extent in view.extents()]
+        found = [
+            _Access(number, view.space, extent, write)
+            for views, write in ((reads, False), (writes, True))
+            for view in views
+            for extent in view.extents()
+        ]
         for access in found:
             self._check_bounds(access, command)
             self._check_races(access, command, clock)

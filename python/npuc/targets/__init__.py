@@ -23,7 +23,12 @@ def get(name: str, sram_kib: int | None = None) -> Target:
     """
     machines = _all()
     if name not in machines:
-        raise TargetUnknown(f"there is no target '{name}'", found=name, wanted=", ".join(sorted(machines)), advice="run `npuc targets` for a description of each")
+        raise TargetUnknown(
+            f"there is no target '{name}'",
+            found=name,
+            wanted=", ".join(sorted(machines)),
+            advice="run `npuc targets` for a description of each",
+        )
     machine = machines[name]
     if sram_kib is None:
         return machine
