@@ -332,7 +332,9 @@ def target_of(module: Any) -> Target:
         raise UserInputError(f"module attribute {TARGET_ATTRIBUTE} {error}") from None
     if not isinstance(reference, TargetRef):
         raise UserInputError(
-            "the module's target is not readable", found=attributes[TARGET_ATTRIBUTE], wanted='#npu.target<"name", {sram_bytes = N : i64}>'
+            "the module's target is not readable",
+            found=str(attributes[TARGET_ATTRIBUTE]),
+            wanted='#npu.target<"name", {sram_bytes = N : i64}>',
         )
     return targets.get(reference.name).with_sram(reference.sram_bytes)
 
