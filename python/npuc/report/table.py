@@ -94,7 +94,7 @@ def _figures(layers: Iterable["LayerProfile"], profile: "Profile") -> dict[str, 
 
 # what a narrow terminal does without, first to go first
 SPARE = ("KiB written", "cmds", "bound", "KiB read")
-LEGEND = "cycles: MAC and vector commands, waiting for ports included; bound: the array alone; util: of the array in these cycles"
+LEGEND = "cycles: MAC and vector commands, waits for ports included; bound: the array alone; util: of the array"
 
 
 @dataclass(frozen=True)
