@@ -5,6 +5,7 @@
     int             3 : i64                       list            [1, "a"]
     float           1.5 : f64                     dict            {key = 3 : i64}
     str             "text"                        None            unit
+    tuple of floats array<f64: 1.5, 2.5>
     Rescale         #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: …>, …}>
     Placement       #npu.space<"sram", 1024 : i64, 4 : i64>
     TargetRef       #npu.target<"edge-256", {sram_bytes = 524288 : i64}>
@@ -100,8 +101,10 @@ def to_attr(value: Any) -> ir.Attribute:
         case str():
             return ir.StringAttr.get(value)
         case tuple():
+            if value and all(isinstance(item, float) for item in value):
+                return ir.DenseF64ArrayAttr.get(list(value))
             if not all(isinstance(item, int) and not isinstance(item, bool) for item in value):
-                raise ValueError(f"is {value!r}, wanted a tuple of integers")
+                raise ValueError(f"is {value!r}, wanted a tuple of integers, or of floats")
             return ir.DenseI64ArrayAttr.get(list(value))
         case ScheduleDict():
             return ScheduleAttr.get(_dict(value))
@@ -194,6 +197,7 @@ _READERS = {
     ir.FloatAttr: lambda attribute: attribute.value,
     ir.StringAttr: lambda attribute: attribute.value,
     ir.DenseI64ArrayAttr: lambda attribute: tuple(attribute),
+    ir.DenseF64ArrayAttr: lambda attribute: tuple(attribute),
     ir.ArrayAttr: lambda attribute: [from_attr(item) for item in attribute],
     ir.DictAttr: _read_dict,
     ir.UnitAttr: lambda attribute: None,

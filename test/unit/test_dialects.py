@@ -39,7 +39,7 @@ def same(left, right):
     return left == right
 
 
-@given(_JSON | st.lists(_I64, max_size=5).map(tuple))
+@given(_JSON | st.lists(_I64, max_size=5).map(tuple) | st.lists(st.floats(allow_nan=False), max_size=5).map(tuple))
 def test_a_python_value_survives_an_attribute_and_its_text(value):
     with CONTEXT:
         attribute = to_attr(value)

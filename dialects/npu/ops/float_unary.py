@@ -14,4 +14,5 @@ class FloatUnaryOp(NpuOp, name="float_unary", traits=[Pure]):
     spec = FloatUnary
     input: Operand[Any]
     kind: Any
+    arguments: Any
     output: Result[Any]

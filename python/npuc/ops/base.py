@@ -98,11 +98,11 @@ def param(doc: str, default: Any = None, **kwargs: Any) -> Any:
 
 
 def _misfit(name: str, value: Any, kind: Any) -> str:
-    """Why `value` is no `kind` (bool, int, float, str, a tuple of ints, or a dataclass such as Rescale); "" where it is one."""
+    """Why `value` is no `kind` (bool, int, float, str, a tuple of numbers, or a dataclass such as Rescale); "" where it is one."""
     if get_origin(kind) is tuple:
-        count = len(get_args(kind))
-        if not isinstance(value, tuple) or not all(type(item) is int for item in value):
-            return f"{name} is {value!r}, wanted integers"
+        entry, count = get_args(kind)[0], len(get_args(kind))
+        if not isinstance(value, tuple) or not all(type(item) is entry for item in value):
+            return f"{name} is {value!r}, wanted {'integers' if entry is int else 'numbers'}"
         return f"{name} has {len(value)} entries, wanted {count}" if Ellipsis not in get_args(kind) and len(value) != count else ""
     if type(value) is kind:
         return ""

@@ -49,8 +49,11 @@ class Table(Map):
 
 
 def table_of(function: Callable[[np.ndarray], np.ndarray], scale_in: float, zp_in: int, scale_out: float, zp_out: int) -> np.ndarray:
-    """i8 [256]: entry q + 128 is clamp(rint(function((q - zp_in) * scale_in) / scale_out) + zp_out), computed in f64."""
+    """i8 [256]: entry q + 128 is clamp(rint(function((q - zp_in) * scale_in) / scale_out) + zp_out), computed in f64.
+
+    Where the function has no value the entry is that of 0; `npuc.numerics.functions` has functions.
+    """
     x = (np.arange(-128, 128, dtype=np.float64) - zp_in) * scale_in
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+    with np.errstate(all="ignore"):
         y = np.nan_to_num(function(x) / scale_out)
     return np.clip(np.rint(y) + zp_out, -128, 127).astype(np.int8)
