@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("network", choices=sorted(TASKS))
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--observer", default="minmax", choices=("minmax", "histogram"))
-    parser.add_argument("--rounding", default="nearest", choices=("nearest", "compensated"))
+    parser.add_argument("--rounding", default="compensated", choices=("nearest", "compensated"))
     parser.add_argument("--bias-correction", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)

@@ -276,7 +276,7 @@ def test_bias_correction_brings_the_mean_output_nearer():
     module = randomize(nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3)), 3)
 
     def shift(corrected: bool) -> float:
-        program, report = quantize_module(module, (inputs[:1],), [inputs[:32]], bias_correction=corrected)
+        program, report = quantize_module(module, (inputs[:1],), [inputs[:32]], rounding="nearest", bias_correction=corrected)
         assert report.bias_corrected == (3 if corrected else 0)
         network = program.module(check_guards=False)
         with torch.no_grad():

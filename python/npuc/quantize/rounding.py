@@ -22,8 +22,10 @@ DAMPING = 0.01
 # samples gathered, and positions taken from each; neighbours hardly differ
 SAMPLES = 32
 POSITIONS = 512
-# beyond this, factoring H costs more than it gives (it grows with the third power)
-LARGEST_COLUMN = 2304
+# beyond this, factoring H costs more than it gives (it grows with the third power); such a layer rounds to nearest
+LARGEST_COLUMN = 1280
+# weights rounded before the rest is told of their errors: one matrix product instead of many outer ones
+BLOCK = 64
 
 
 class MomentRecorder(MeanRecorder):
@@ -83,11 +85,14 @@ def compensated(weight: torch.Tensor, scale: torch.Tensor, moment: torch.Tensor,
     damping = DAMPING * diagonal.double().mean(1).clamp(min=1e-12)
     h = h + damping[:, None, None] * torch.eye(size, dtype=torch.float64)
     factor = torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(h)), upper=True).to(w.dtype)
-    rounded = torch.empty_like(w)
-    for k in range(size):
-        rounded[..., k] = (w[..., k] / s).round().clamp(low, high) * s
-        error = (w[..., k] - rounded[..., k]) / factor[:, k, k, None]
-        w[..., k + 1 :] -= error[..., None] * factor[:, None, k, k + 1 :]
+    rounded, errors = torch.empty_like(w), torch.empty_like(w)
+    for start in range(0, size, BLOCK):
+        end = min(start + BLOCK, size)
+        for k in range(start, end):
+            rounded[..., k] = (w[..., k] / s).round().clamp(low, high) * s
+            errors[..., k] = (w[..., k] - rounded[..., k]) / factor[:, k, k, None]
+            w[..., k + 1 : end] -= errors[..., k, None] * factor[:, None, k, k + 1 : end]
+        w[..., end:] -= errors[..., start:end] @ factor[:, start:end, end:]
     back = order.argsort(dim=1)
     return rounded.gather(2, back[:, None, :].expand_as(rounded)).reshape(weight.shape)
 
@@ -109,7 +114,9 @@ def round_weights(prepared: GraphModule, moments: dict[str, torch.Tensor], progr
         observer = prepared.get_submodule(str(observed.target))
         scale, _ = observer.calculate_qparams()
         weight = constant(prepared, source).detach()
-        value = compensated(weight, scale.to(weight.dtype), moments[node.name].cpu(), observer.quant_min, observer.quant_max)
+        low, high = observer.quant_min, observer.quant_max
+        # on the CPU wherever the module lives: the same codes then come out
+        value = compensated(weight.cpu(), scale.cpu().to(weight.dtype), moments[node.name].cpu(), low, high).to(weight.device)
         name = f"rounded_weight_{node.name}"
         prepared.register_buffer(name, value)
         with prepared.graph.inserting_before(observed):

@@ -57,7 +57,7 @@ def quantize_module(
     calibration=None,
     *,
     observer: str = "minmax",
-    rounding: str = "nearest",
+    rounding: str = "compensated",
     bias_correction: bool = False,
     seed: int = 0,
     progress: Callable[[str, int, int | None], None] | None = None,
@@ -71,7 +71,7 @@ def quantize_module(
         example_inputs: tuple of tensors, one for each argument of `forward`; fixes all shapes, the batch included.
         calibration: see `npuc.quantize.calibration.samples`; not needed for a program that is already quantized.
         observer: "minmax" or "histogram".
-        rounding: of weights; "nearest", or "compensated" by `npuc.quantize.rounding`, slower and closer.
+        rounding: of weights; "compensated" keeps the layers' outputs close (`npuc.quantize.rounding`), "nearest" the weights.
         bias_correction: shift biases so that each layer's mean output is the float network's.
         seed: for every random choice; reported.
         progress: called with (stage, done, total or None); calibration counts items, be they single or batches.
