@@ -13,9 +13,14 @@ from torch_mlir import ir
 
 from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import constant_array
+from npuc.dialects.npu_cmd.ops.segment import read_segment_op
 from npuc.errors import InputMismatch, InternalError, NpucError, UserInputError
+from npuc.isa.base import Space
+from npuc.isa.encoding import decode, encode
 from npuc.ops.base import NUMPY_DTYPES, TensorType
-from npuc.passes.base import functions, layer_name, operations, uses
+from npuc.passes.base import functions, layer_name, operations, target_of, uses
+from npuc.sim import engines, machine
+from npuc.targets.base import Target
 
 # Called after every op with its results. An array may be overwritten by a later insert_slice: digest it at once, do not keep it.
 Observer = Callable[[ir.Operation, list[np.ndarray]], None]
@@ -38,8 +43,6 @@ def run(
         InternalError: an operation that has no meaning here; `unknown(module)` tells beforehand.
     """
     func = entry(module, function)
-    if _is_commands(module):
-        return run_commands(module, inputs)
     block = func.operation.regions[0].blocks[0]
     _check_inputs([argument_type(argument) for argument in block.arguments], inputs)
     frame = _Frame(observe)
@@ -48,23 +51,11 @@ def run(
     return [np.array(value) for value in frame.run(block)]
 
 
-def run_commands(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """A module of commands: encoded and simulated.
-
-    Raises:
-        InternalError: this level is not wired.
-    """
-    # The one place where the levels meet: what compile() uses to make a Program of a module belongs here.
-    raise InternalError("a module of commands cannot be run here yet", advice="compile it and run the program")
-
-
 def unknown(module: ir.Module) -> tuple[str, ...]:
     """Names of the operations that `run` cannot run, sorted; empty where it can run everything."""
-    if _is_commands(module):
-        return ("npu_cmd",)
     names = {}
     for op in operations(module):
-        if op.name not in names:
+        if op.name not in names and not op.name.startswith(_INSTRUCTIONS):
             names[op.name] = op.name in _FRAME_OPS or op.name in _RULES or spec_class(op) is not None
     return tuple(sorted(name for name, known in names.items() if not known))
 
@@ -108,10 +99,6 @@ def _check_inputs(types: list[TensorType], inputs: Sequence[np.ndarray]) -> None
         found = np.asarray(array)
         if tuple(found.shape) != wanted.shape or found.dtype != NUMPY_DTYPES[wanted.dtype]:
             raise InputMismatch(f"input {index} does not fit", found=f"{found.dtype} {list(found.shape)}", wanted=str(wanted))
-
-
-def _is_commands(module: ir.Module) -> bool:
-    return any(op.name.startswith("npu_cmd.") for op in operations(module))
 
 
 # one function --------------------------------------------------------------------------------------
@@ -194,6 +181,34 @@ def _cast(frame: _Frame, op: ir.Operation) -> list[Any]:
     return list(frame.values[op.operands[0]])
 
 
+def _segment(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
+    """Encode the commands, decode them again as the runtime would, and simulate."""
+    segment = read_segment_op(op)
+    target = _target_above(op)
+    sizes = {Space.SRAM: segment.sram_bytes, Space.DRAM: segment.dram_bytes}
+    names = sorted({command.location for command in segment.commands})
+    commands = decode(encode(segment.commands, target.queue_names, names), target.queue_names, names, target, sizes)
+    memory = machine.memories(segment.sram_bytes, segment.dram_bytes, segment.constants)
+    for value, offset in zip(op.operands, segment.input_offsets, strict=True):
+        raw = np.frombuffer(np.ascontiguousarray(frame.values[value]).tobytes(), np.uint8)
+        memory[Space.DRAM][offset : offset + len(raw)] = raw
+    machine.run(commands, memory, engines.get())
+    results = []
+    for value, offset in zip(op.results, segment.output_offsets, strict=True):
+        kind = tensor_type(value.type)
+        raw = memory[Space.DRAM][offset : offset + kind.bytes]
+        results.append(np.frombuffer(raw.tobytes(), NUMPY_DTYPES[kind.dtype]).reshape(kind.shape))
+    return results
+
+
+def _target_above(op: ir.Operation) -> Target:
+    """The machine that the module around `op` names."""
+    top = op
+    while top.parent is not None:
+        top = top.parent.operation
+    return target_of(top)
+
+
 def _empty(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
     kind = tensor_type(op.results[0].type)
     frame.own.add(op.results[0])
@@ -231,11 +246,14 @@ def _reshape(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
 
 
 _TERMINATORS = ("func.return", "npu.yield")
+# inside a segment, which runs them all
+_INSTRUCTIONS = "npu_cmd."
 _FRAME_OPS = ("builtin.module", "func.func", *_TERMINATORS)
 _RULES: dict[str, Callable[[_Frame, ir.Operation], list[np.ndarray]]] = {
     "arith.constant": _arith_constant,
     "builtin.unrealized_conversion_cast": _cast,
     "npu.constant": _constant,
+    "npu_cmd.segment": _segment,
     "npu.copy": _copy,
     "npu.group": _group,
     "tensor.collapse_shape": _reshape,

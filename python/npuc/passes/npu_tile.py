@@ -5,7 +5,6 @@ A value's stripes are inserted into a tensor whose type carries `#npu.space<"sra
 `npu.copy` moves between memories. Everything is still an ordinary npu op on tensors and can be interpreted.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,7 +17,7 @@ from npuc.dialects.npu.ops.constant import build_constant
 from npuc.dialects.npu.ops.copy import build_copy
 from npuc.dialects.npu.ops.group import build_group
 from npuc.dialects.npu.ops.yield_ import build_yield
-from npuc.ops.base import OpSpec, Region, TensorType, region_type
+from npuc.ops.base import Region, TensorType, region_type
 from npuc.passes._segment import Segment, on_npu, read_segment
 from npuc.passes.base import Pass, functions, target_of
 from npuc.passes.npu_schedule import schedule_of
@@ -253,9 +252,9 @@ class _Tiler:
 
     def _compute(self, step: Compute) -> None:
         node = self.segment.graph.nodes[step.node]
-        whole = step.region == node.spec.output.whole
-        spec: OpSpec = node.spec if whole else node.spec.tile(step.region).spec
-        regions: Sequence[Region] = tuple(t.whole for t in node.spec.inputs) if whole else node.spec.tile(step.region).regions
+        # also where the region is everything: a tile reads no more than it needs
+        tile = node.spec.tile(step.region)
+        spec, regions = tile.spec, tile.regions
         operands: list[ir.Value] = []
         params = list(self.current["params", -1, step.params]) if step.params >= 0 else []
         buffers = list(step.inputs)

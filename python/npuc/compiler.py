@@ -14,6 +14,7 @@ from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.dialects.npu_cmd.ops.segment import SEGMENT, Segment, read_segment_op
 from npuc.errors import InternalError
 from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
+from npuc.ops._plain import plain_params
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE
 from npuc.passes.base import TARGET_ATTRIBUTE, functions, layer_name
 from npuc.passes.npu_partition import REASON_ATTRIBUTE
@@ -48,6 +49,12 @@ def lower(
         module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
     passes = [f"{name}{{file={schedule}}}" if name == "npu-schedule" and schedule else name for name in DEFAULT]
     return run_passes(module, passes, validate=validate, save_stages=save_stages, on_pass=on_pass)
+
+
+def schedule_content(module: ir.Module) -> dict[str, Any]:
+    """The schedule of `main` as plain values, {} where there is none."""
+    attributes = functions(module)[0].operation.attributes
+    return dict(from_attr(attributes[SCHEDULE_ATTRIBUTE])) if SCHEDULE_ATTRIBUTE in attributes else {}
 
 
 @dataclass
@@ -96,7 +103,7 @@ class _Encoder:
                 raise InternalError(f"host op '{op.name}' reads a constant", layer=layer_name(op), advice="fold it or run the op on the NPU")
             inputs.append(self.numbers[value])
         output = self.tensor(op.results[0], f"{layer_name(op) or spec.name}")
-        params = {one.name: getattr(spec, one.name) for one in spec.params()}
+        params = plain_params(spec)
         reason = from_attr(op.attributes[REASON_ATTRIBUTE]) if REASON_ATTRIBUTE in op.attributes else ""
         self.calls.append(HostCall(spec.name, params, tuple(inputs), output, layer_name(op), reason))
 

@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a user calls: `compile`, `load`, and the models they return. `npuc` re-exports them lazily.
+
+    compiled = npuc.compile(module, example_inputs, target="edge-256", calibration=batches)
+    logits   = compiled(x)
+    print(compiled.profile())
+    compiled.save("net.npub")
+"""
+
+import logging
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from npuc import targets
+from npuc.errors import UserInputError
+from npuc.progress import Progress
+from npuc.runtime import LoadedProgram
+from npuc.runtime import load as load_program
+
+if TYPE_CHECKING:
+    from npuc.isa.program import Port, Program, Tensor
+    from npuc.report.profile import Profile
+
+log = logging.getLogger("npuc")
+
+
+class LoadedModel:
+    """A program on the simulator.
+
+    Attributes:
+        program: the program file's content.
+        inputs, outputs: name, dtype (MLIR's name) and shape of each port, in the model's own order.
+    """
+
+    def __init__(self, program: "Program | LoadedProgram", engine: str = "auto"):
+        self._loaded = program if isinstance(program, LoadedProgram) else load_program(program, engine)
+
+    @property
+    def program(self) -> "Program":
+        return self._loaded.program
+
+    @property
+    def inputs(self) -> "tuple[Tensor, ...]":
+        return self._tensors(self.program.inputs)
+
+    @property
+    def outputs(self) -> "tuple[Tensor, ...]":
+        return self._tensors(self.program.outputs)
+
+    def _tensors(self, ports: "Sequence[Port]") -> "tuple[Tensor, ...]":
+        return tuple(self.program.tensor(port.tensor_id) for port in ports)
+
+    def run(self, *arrays: np.ndarray) -> Any:
+        """Run on numpy arrays of the program's own dtypes and shapes; see `LoadedProgram.run`."""
+        return self._loaded.run(*arrays)
+
+    __call__ = run
+
+    def profile(self) -> "Profile":
+        """Cycles, utilisation, traffic and SRAM, by layer; timing does not depend on data."""
+        from npuc.report.profile import profile
+
+        return profile(self.program, self._loaded.timelines)
+
+    def check_hazards(self) -> None:
+        """Prove the program free of races.
+
+        Raises:
+            HazardError: two accesses without an order, or a read of bytes never written.
+        """
+        self._loaded.check_hazards()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the program file; nothing is left behind where writing fails."""
+        self.program.save(path)
+
+
+class CompiledModel(LoadedModel):
+    """A program that was just compiled, called as the module it came from.
+
+    Attributes:
+        schedule: the schedule as plain values, for `compile(..., schedule=...)` and for JSON.
+        seconds: time by stage.
+        quantized: the quantized `ExportedProgram` that was compiled.
+    """
+
+    def __init__(self, program: "Program", signature: Any, schedule: dict, seconds: dict[str, float], quantized: Any, engine: str):
+        super().__init__(program, engine)
+        self._signature = signature
+        self.schedule, self.seconds, self.quantized = schedule, seconds, quantized
+
+    def __call__(self, *inputs: Any) -> Any:
+        """The module's own call: torch tensors in, torch tensors of the module's dtypes and structure out."""
+        import torch
+        from torch.utils import _pytree
+
+        if not any(isinstance(x, torch.Tensor) for x in inputs):
+            return self.run(*inputs)
+        device = next(x.device for x in inputs if isinstance(x, torch.Tensor))
+        results = self.run(*(x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x) for x in inputs))
+        flat = results if isinstance(results, tuple) else (results,)
+        tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in flat]
+        return _pytree.tree_unflatten(tensors, self._signature.out_spec)
+
+
+def compile(
+    model: Any,
+    example_inputs: Any = None,
+    *,
+    target: str = "edge-256",
+    sram_kib: int | None = None,
+    calibration: Any = None,
+    observer: str = "minmax",
+    bias_correction: bool = False,
+    seed: int = 0,
+    validate: bool = False,
+    save_stages: str | os.PathLike[str] | None = None,
+    schedule: str | os.PathLike[str] | None = None,
+    engine: str = "auto",
+) -> CompiledModel:
+    """Compile a network to an INT8 program.
+
+    Args:
+        model: a float `torch.nn.Module`, an `ExportedProgram` (float, or quantized by PT2E), or the path of a `.pt2` file,
+            which must be trusted: loading one can execute code.
+        example_inputs: a tensor, or a tuple of one a parameter; fixes all shapes. An exported program brings its own.
+        target: name of a machine, see `npuc targets`.
+        sram_kib: another SRAM capacity than the machine's own.
+        calibration: an iterable of inputs (a DataLoader's batches too), or "random" where only timing matters.
+        observer: "minmax" or "histogram".
+        bias_correction: shift biases so that every layer keeps its mean output.
+        seed: for every random choice; reported.
+        validate: execute the module after every pass that changed it and compare bytes.
+        save_stages: folder that receives the module after every pass.
+        schedule: JSON file with a schedule to replay.
+        engine: "native", "numpy" or "auto", for running the result.
+
+    Raises:
+        NpucError: what is wrong, where, and what to change.
+    """
+    from torch_mlir import ir
+
+    from npuc.compiler import encode, lower, schedule_content
+    from npuc.frontend.torch import import_torch, signature
+    from npuc.quantize import quantize_module
+    from npuc.validate import Validator
+
+    machine = targets.get(target, sram_kib)
+    if isinstance(model, str | os.PathLike):
+        model = _load_exported(Path(model))
+    if example_inputs is None:
+        example_inputs = _own_examples(model)
+    seconds: dict[str, float] = {}
+
+    def lap(name: str, start: float) -> None:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - start
+
+    with Progress("compile") as progress:
+        start = time.perf_counter()
+        quantized, report = quantize_module(
+            model, example_inputs, calibration, observer=observer, bias_correction=bias_correction, seed=seed, progress=progress.tell
+        )
+        lap("quantize", start)
+        seconds |= {f"quantize.{name}": value for name, value in report.seconds.items()}
+        known = signature(quantized)
+        context = ir.Context()
+        with context, ir.Location.unknown():
+            progress.stage("import")
+            module = import_torch(quantized, context, stage=lambda name, value: seconds.__setitem__(f"import.{name}", value))
+            checker = Validator(seed=seed) if validate else None
+
+            def on_pass(run: Any, _: Any) -> None:
+                progress.stage(run.name)
+                seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
+
+            lower(module, machine, schedule=None if schedule is None else str(schedule), validate=checker, save_stages=save_stages, on_pass=on_pass)
+            start = time.perf_counter()
+            # where the samples came from matters to nobody who runs the program; how they were drawn does
+            metadata = {"observer": report.observer, "seed": seed, "calibration_samples": report.samples, "name": _name_of(model)}
+            program = encode(
+                module, machine, [one.name for one in known.inputs], [f"output_{i}" for i in range(len(known.outputs))], metadata
+            )
+            plan = schedule_content(module)
+        lap("encode", start)
+        progress.stage("check hazards")
+        start = time.perf_counter()
+        compiled = CompiledModel(program, known, plan, seconds, quantized, engine)
+        compiled.check_hazards()
+        lap("hazards", start)
+    return compiled
+
+
+def load(path: str | os.PathLike[str] | bytes, *, engine: str = "auto") -> LoadedModel:
+    """Read a program file. Nothing in it is executed; damaged or hostile bytes are a ProgramError."""
+    return LoadedModel(load_program(path, engine))
+
+
+def _name_of(model: Any) -> str:
+    name = type(model).__name__
+    return "" if name == "ExportedProgram" else name
+
+
+def _load_exported(path: Path) -> Any:
+    import torch
+
+    if not path.is_file():
+        raise UserInputError(f"there is no file '{path}'", wanted="a program saved by torch.export.save (.pt2)")
+    if path.suffix != ".pt2":
+        raise UserInputError(f"'{path.name}' is no model that can be read", found=path.suffix or "no suffix", wanted=".pt2")
+    try:
+        return torch.export.load(str(path))
+    except Exception as error:  # torch raises RuntimeError, KeyError, zipfile and pickle errors alike
+        found = str(error).strip().split("\n")[0]
+        raise UserInputError(f"'{path.name}' cannot be loaded", found=found, wanted="a file that torch.export.save wrote") from error
+
+
+def _own_examples(model: Any) -> Any:
+    """The inputs that an exported program was traced with."""
+    examples = getattr(model, "example_inputs", None)
+    if examples is None:
+        raise UserInputError("example_inputs are missing", wanted="a tuple of tensors, one an argument of the module")
+    arguments, keywords = examples
+    if keywords:
+        raise UserInputError("the exported program has keyword arguments", found=sorted(keywords), wanted="positional arguments only")
+    return tuple(arguments)
+

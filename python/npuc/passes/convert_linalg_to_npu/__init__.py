@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Raises quantized linalg to npu ops: what stands between npu.dequantize and npu.quantize becomes one integer op.
+
+One pattern file an op, found by walking this folder. A pattern names the producers it starts from (`ROOTS`) and is tried at
+every npu.quantize whose operand such an op makes, clamps in between peeled off; it works in NHWC and leaves the transposes to
+npu-cancel-layouts. Float functions at the program's edge become host ops; constants become npu.constant. What no pattern
+takes stays as it is, for npu-partition to name.
+"""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import ModuleType
+
+from torch_mlir import ir
+
+from npuc.passes.base import Pass, apply_patterns, operations
+from npuc.passes.convert_linalg_to_npu._match import Root, root_key, root_of
+
+Pattern = Callable[[Root], ir.Value | None]
+
+
+@dataclass(frozen=True)
+class ConvertLinalgToNpu(Pass):
+    def run(self, module: ir.Module) -> None:
+        _raise_quantized(module)
+        apply_patterns(module, *((name, pattern) for file in _files() for name, pattern in getattr(file, "PATTERNS", ())))
+        _erase_dead(module)
+
+
+@functools.cache
+def _files() -> tuple[ModuleType, ...]:
+    names = sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_"))
+    return tuple(importlib.import_module(f"{__name__}.{name}") for name in names)
+
+
+@functools.cache
+def _patterns() -> dict[str, tuple[Pattern, ...]]:
+    """Producer -> the patterns that start from it, in the order of their files' names."""
+    found: dict[str, list[Pattern]] = {}
+    for file in _files():
+        for name in getattr(file, "ROOTS", ()):
+            found.setdefault(name, []).append(file.convert)
+    return {name: tuple(patterns) for name, patterns in found.items()}
+
+
+def _raise_quantized(module: ir.Module) -> None:
+    """Every npu.quantize in program order, so that what a pattern reads is raised already."""
+    patterns = _patterns()
+    for op in operations(module, "npu.quantize"):
+        root = root_of(op)
+        if root is None:
+            continue
+        for pattern in patterns.get(root_key(root.op), ()):
+            with ir.InsertionPoint(op), root.location:
+                value = pattern(root)
+            if value is not None:
+                op.results[0].replace_all_uses_with(value)
+                op.erase()
+                break
+
+
+def _erase_dead(module: ir.Module) -> None:
+    """What fed the raised ops has no readers now."""
+    for op in reversed(operations(module)):
+        if op.name.startswith(("func.", "builtin.")) or not op.results:
+            continue
+        if all(not list(result.uses) for result in op.results):
+            op.erase()

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the convolutions share: input, padding, strides, the bias in the accumulator's initial value."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from torch_mlir import ir
+
+from npuc.dialects.base import tensor_type
+from npuc.passes.base import defining
+from npuc.passes.convert_linalg_to_npu._match import (
+    TO_NCHW,
+    TO_NHWC,
+    Quantized,
+    Root,
+    Weights,
+    array,
+    bias_codes,
+    channel_vector,
+    make,
+    padding,
+    quantized,
+    transpose,
+)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A quantized NCHW input whose padding was a tensor.pad of zeros.
+
+    Attributes:
+        pads: top, bottom, left, right.
+    """
+
+    x: Quantized
+    pads: tuple[int, int, int, int]
+
+
+def window(value: ir.Value) -> Window | None:
+    """The input of a convolution; padding of H and W with real 0 becomes pads."""
+    op = defining(value, "tensor.pad")
+    if op is not None:
+        found = padding(op)
+        if found is not None and found[2] == 0.0 and not any(found[0][:2]) and not any(found[1][:2]) and len(found[0]) == 4:
+            x = quantized(op.operands[0])
+            return None if x is None else Window(x, (found[0][2], found[1][2], found[0][3], found[1][3]))
+    x = quantized(value)
+    return None if x is None else Window(x, (0, 0, 0, 0))
+
+
+def pair(op: ir.Operation, name: str) -> tuple[int, int]:
+    """A dense attribute of two entries."""
+    first, second = np.asarray(op.attributes[name]).tolist()
+    return first, second
+
+
+def convolution(root: Root, op: ir.Operation, name: str, found: Window, weights: Weights, codes: np.ndarray, **params: int) -> ir.Value | None:
+    """The npu op of a convolution.
+
+    Args:
+        op: the linalg convolution, whose third operand holds the bias.
+        name: conv2d or depthwise_conv2d.
+        codes: the weights in npu's layout.
+        params: what this kind of convolution has beside the others.
+    """
+    bias = channel_vector(op.operands[2], 1) if len(tensor_type(op.operands[2].type).shape) == 4 else _grouped_bias(op.operands[2])
+    if bias is None:
+        return None
+    step = found.x.scale * weights.scales
+    operands = [transpose(found.x.value, TO_NHWC), array(codes), array(bias_codes(bias, step))]
+    result = make(
+        name, operands, strides=pair(op, "strides"), dilation=pair(op, "dilations"), pads=found.pads, zp_x=found.x.zp, zp_w=weights.zp,
+        rescale=root.rescale(step), **params,
+    )  # fmt: skip
+    return transpose(result, TO_NCHW)
+
+
+def _grouped_bias(value: ir.Value) -> np.ndarray | None:
+    """f64 [C] of an initial value [N, G, C / G, H, W]."""
+    op = defining(value, "tensor.expand_shape")
+    if op is not None:
+        return channel_vector(op.operands[0], 1)
+    shape = tensor_type(value.type).shape
+    parts = [channel_vector(value, 1), channel_vector(value, 2)]
+    whole = next((part for part in parts if part is not None and (part == part[0]).all()), None)
+    return None if whole is None else np.full(shape[1] * shape[2], whole[0])
