@@ -16,7 +16,7 @@ func.func @edges(%x: tensor<1x3x4x4xf32>) -> tensor<1x48xf32> {
 // A float op between ops of the NPU cannot be placed.
 func.func @middle(%x: tensor<4xi8>) -> tensor<4xi8> {
   %0 = "npu.clamp"(%x) {hi = 60 : i64, lo = 0 : i64} : (tensor<4xi8>) -> tensor<4xi8>
-  // expected-error@+1 {{'npu.dequantize' cannot run where it stands, between ops of the NPU}}
+  // expected-error@+1 {{'npu.dequantize' cannot run on the NPU, and not on the host where it stands}}
   %1 = "npu.dequantize"(%0) {scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
   %2 = "npu.quantize"(%1) {hi = 127 : i64, lo = -128 : i64, scale = 0.25 : f64, zp = 0 : i64} : (tensor<4xf32>) -> tensor<4xi8>
   %3 = "npu.clamp"(%2) {hi = 60 : i64, lo = 0 : i64} : (tensor<4xi8>) -> tensor<4xi8>

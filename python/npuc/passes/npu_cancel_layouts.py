@@ -34,9 +34,12 @@ from npuc.ops.pad import Pad
 from npuc.ops.reshape import Reshape
 from npuc.ops.slice import Slice
 from npuc.ops.transpose import Transpose
-from npuc.passes.base import Pass, apply_patterns, constant_value, defining, is_constant, replace_op, uses
+from npuc.passes.base import Pass, apply_patterns, constant_value, defining, is_constant, operations, replace_op, uses
 
 Perm = tuple[int, ...]
+
+# On an op that computes in another layout than the model wrote, while the pass runs: once is enough, so every graph settles.
+_DONE = "npu.laid"
 
 TO_NCHW: Perm = (0, 3, 1, 2)
 TO_NHWC: Perm = (0, 2, 3, 1)
@@ -72,6 +75,9 @@ class NpuCancelLayouts(Pass):
             ("npu.matmul", _into_matmul),
             *((name, _sink) for name in _SINK_THROUGH),
         )
+        for op in operations(module):
+            if _DONE in op.attributes:
+                del op.attributes[_DONE]
         # only now: a transpose that moves nothing still cancels against its kind, a reshape does not
         apply_patterns(module, ("npu.transpose", _to_reshape), ("npu.reshape", _merge_reshapes))
 
@@ -199,7 +205,7 @@ def _rise(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
 
 def _compute_in(op: ir.Operation, spec: OpSpec, perm: Perm, rewriter: rewrite.PatternRewriter) -> bool:
     """Replaces op by transpose(op', perm), op' computing on operands laid out by the inverse of `perm`."""
-    plan = _relay(spec, perm)
+    plan = None if _DONE in op.attributes else _relay(spec, perm)
     if plan is None:
         return True
     with ir.InsertionPoint(op):
@@ -216,6 +222,7 @@ def _compute_in(op: ir.Operation, spec: OpSpec, perm: Perm, rewriter: rewrite.Pa
             )
             operands.append(change(value, op.location) if twin is None else operands[twin])
         new = build(plan.spec, operands, loc=op.location)
+        new.owner.operation.attributes[_DONE] = ir.UnitAttr.get()
         result = _transposed(new, plan.perm, op.location)
     rewriter.replace_op(op, [result])
     return False

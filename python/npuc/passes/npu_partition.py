@@ -3,8 +3,9 @@
 
 An op goes to the host where the target refuses it (`limits` and `limits_with_params` of the op's own file; the reason is the rule,
 what was found and what was wanted), or where it only changes the layout beside such an op. Host ops stand at the program's edges:
-before the first NPU op (quantize, layout changes of the input) or after the last (dequantize, float heads, argmax). An op between
-NPU ops that the target refuses, and any op that is not of npuc.ops, is an UnsupportedOp.
+before the first NPU op (quantize, layout changes of the input) or after the last (dequantize, float heads, argmax), and read no
+constants, which a program keeps for the NPU alone. An op elsewhere that the target refuses, and any op that is not of npuc.ops, is an
+UnsupportedOp.
 """
 
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _partition(block: ir.Block, target: Target) -> None:
             _mark(op, "npu")
         else:
             raise refusal(
-                op, UnsupportedOp, f"'{op.name}' cannot run where it stands, between ops of the NPU", rule=reason.rule, found=reason.found,
+                op, UnsupportedOp, f"'{op.name}' cannot run on the NPU, and not on the host where it stands", rule=reason.rule, found=reason.found,
                 wanted=reason.wanted, advice="replace the layer by one that `npuc ops` lists, or move it to the beginning or the end of the model",
             )  # fmt: skip
 
@@ -87,11 +88,11 @@ def _refusals(op: ir.Operation, target: Target) -> Iterator[Refusal]:
 
 
 def _before(ops: list[ir.Operation], refused: dict[ir.Value, Refusal | None]) -> set[ir.Value]:
-    """Results of host ops that depend on arguments, constants and one another alone."""
+    """Results of host ops that depend on arguments and one another alone."""
     reachable: list[ir.Operation] = []
     results: set[ir.Value] = set()
     for op in ops:
-        outside = all(isinstance(value.owner, ir.Block) or value in results or defining(value, *_DATA) is not None for value in op.operands)
+        outside = all(isinstance(value.owner, ir.Block) or value in results for value in op.operands)
         if outside and (refused[op.results[0]] or op.name in _LAYOUT):
             reachable.append(op)
             results.add(op.results[0])
@@ -105,7 +106,8 @@ def _after(ops: list[ir.Operation], refused: dict[ir.Value, Refusal | None], bef
     for op in reversed(ops):
         result = op.results[0]
         inside = all(reader.results[0] in results for reader in _readers(result))
-        if inside and result not in before and (refused[result] or op.name in _LAYOUT):
+        constants = any(defining(value, *_DATA) is not None for value in op.operands)
+        if inside and not constants and result not in before and (refused[result] or op.name in _LAYOUT):
             reachable.append(op)
             results.add(result)
     return _beside_refused(reachable[::-1], refused)
