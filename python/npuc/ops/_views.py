@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from npuc.errors import InternalError
 from npuc.isa.base import DType, Operand, Shape4
 from npuc.isa.records import RECORD, pack_scales
 from npuc.numerics.rescale import Rescale
@@ -62,8 +63,13 @@ def broadcast(view: Operand, shape: Extents) -> Operand:
 
 
 def permuted(view: Operand, order: Extents) -> Operand:
-    """Dimension i of the result is dimension order[i]; a ring of rows must keep its place."""
-    assert not view.wrap_rows or order[ROWS] == ROWS
+    """Dimension i of the result is dimension order[i].
+
+    Raises:
+        InternalError: rows that lie in a ring would leave their place.
+    """
+    if view.wrap_rows and order[ROWS] != ROWS:
+        raise InternalError("rows in a ring cannot change place", found=order)
     return replace(view, shape=tuple(view.shape[i] for i in order), strides=tuple(view.strides[i] for i in order))
 
 

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from npuc.errors import InternalError
 from npuc.isa.base import Instruction, Operand
 from npuc.ops._layout import copy
 from npuc.ops.base import OpSpec, Region, TensorType, Tile
@@ -38,8 +39,15 @@ class Reshape(OpSpec):
         return Tile(self, (self.inputs[0].whole,))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
-        """Nothing where both lie at one place; else a copy of dense bytes."""
+        """Nothing where both lie at one place; else a copy of dense bytes.
+
+        Raises:
+            InternalError: an operand has gaps or lies in a ring, so that its order is not that of its bytes.
+        """
         (source,) = inputs
+        for view in (source, output):
+            if view != Operand.dense(view.space, view.base, view.shape, view.dtype):
+                raise InternalError("a reshape reads and writes dense tensors alone", found=view)
         if (source.space, source.base) == (output.space, output.base):
             return []
         elements = (1, 1, 1, output.elements)
