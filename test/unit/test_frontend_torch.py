@@ -95,19 +95,21 @@ def test_the_form_of(name):
 
 
 UNARY = {
-    "gelu": (F.gelu, {"approximate": "none"}),
+    "gelu": (F.gelu, {}),
+    "gelu_tanh": (lambda x: F.gelu(x, approximate="tanh"), {}),
     "silu": (F.silu, {}),
     "sigmoid": (torch.sigmoid, {}),
     "tanh": (torch.tanh, {}),
     "hardswish": (F.hardswish, {}),
     "hardsigmoid": (F.hardsigmoid, {}),
     "leaky_relu": (lambda x: F.leaky_relu(x, 0.125), {"negative_slope": 0.125}),
-    "elu": (F.elu, {"alpha": 1.0, "scale": 1, "input_scale": 1}),
+    "elu": (F.elu, {"alpha": 1.0, "scale": 1.0, "input_scale": 1.0}),
     "mish": (F.mish, {}),
     "selu": (F.selu, {}),
     "exp": (torch.exp, {}),
-    "mul_scalar": (lambda x: x * 0.5, {"value": 0.5}),
-    "add_scalar": (lambda x: x + 3.0, {"value": 3.0, "alpha": 1}),
+    "mul_scalar": (lambda x: x * 2, {"value": 2.0}),
+    "pow_scalar": (lambda x: x**3, {"value": 3.0}),
+    "add_scalar": (lambda x: x + 3.0, {"value": 3.0, "alpha": 1.0}),
 }
 
 
@@ -116,7 +118,8 @@ def test_a_unary_function_is_marked_with_its_constants(name):
     function, wanted = UNARY[name]
     operations = lowered(function)
     assert kinds(operations) == [Q, DQ, name, Q, DQ]
-    assert params(operations, name) == wanted
+    found = params(operations, name)
+    assert found == wanted and all(type(value) is float for value in found.values())
 
 
 CLAMPS = {

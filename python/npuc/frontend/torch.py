@@ -228,6 +228,8 @@ _UNARY = (
     "sqrt", "square", "log_sigmoid",
 )  # fmt: skip
 
+_REAL = frozenset({"alpha", "scale", "input_scale", "negative_slope", "beta", "threshold", "lambd", "value", "min", "max"})
+
 # torch op -> mark; numbers are operand positions
 MARKS: dict[str, Mark] = {
     **{f"aten.{name}": _mark(name) for name in _UNARY},
@@ -381,10 +383,14 @@ def _mark_float_op(op, rewriter) -> bool | None:
         if value is None and rule.kind == "clamp":
             value = -math.inf if name == "min" else math.inf
         if value is not None:
-            params[name] = value
+            # PyTorch takes an integer wherever a real number is meant
+            params[name] = float(value) if name in _REAL and isinstance(value, int) else value
+    kind = rule.kind
+    if kind == "gelu" and params.pop("approximate", "none") == "tanh":
+        kind = "gelu_tanh"
     result_type = operation.results[0].type
     with rewriter.ip, operation.location:
-        attributes = {"kind": rule.kind, "params": dict(sorted(params.items()))}
+        attributes = {"kind": kind, "params": dict(sorted(params.items()))}
         value = _create("npu.float_op", _to_builtin(operands[0]), _builtin(result_type), attributes)
         result = _from_builtin(value, result_type)
     rewriter.replace_op(operation, [result])
