@@ -13,11 +13,11 @@ torch = pytest.importorskip("torch")
 
 
 def window(rng, largest_kernel=3):
-    """Image extent, kernel, stride, dilation, padding of one dimension, so that nothing is left over."""
+    """Image extent, kernel, stride, dilation, padding of one dimension; the stride may leave some of it unread."""
     kernel, stride, dilation = upto(rng, largest_kernel), upto(rng, 3), upto(rng, 2)
     reach = (kernel - 1) * dilation + 1
     before, after = upto(rng, reach - 1, 0), upto(rng, reach - 1, 0)
-    extent = (upto(rng, 5) - 1) * stride + reach - before - after
+    extent = (upto(rng, 5) - 1) * stride + reach - before - after + upto(rng, stride - 1, 0)
     while extent < 1:
         extent += stride
     return extent, kernel, stride, dilation, before, after
