@@ -18,7 +18,7 @@ class AlongAxis(OpSpec):
 
     host_only: ClassVar[bool] = True
 
-    axis: int = param("dimension of the vectors", -1)
+    axis: int = param("dimension of the vectors", 0)
 
     def malformed(self) -> Iterator[str]:
         x = self.inputs[0]
