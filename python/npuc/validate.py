@@ -114,7 +114,7 @@ class Validator:
             folder = Path(tempfile.mkdtemp(prefix=f"npuc-{pass_text.partition('{')[0]}-"))
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "before.mlir").write_text(ir.Module.parse(before).operation.get_asm(enable_debug_info=True))
-        np.savez(folder / "inputs.npz", **{f"input_{index}": array for index, array in enumerate(inputs)})
+        np.savez(folder / "inputs.npz", allow_pickle=False, **{f"input_{index}": array for index, array in enumerate(inputs)})
         (folder / "replay.txt").write_text(replay_command(folder, pass_text) + "\n")
         return folder
 

@@ -190,6 +190,26 @@ def test_the_last_two_dimensions_swapped_are_a_flag_of_matmul():
     assert optimise(net.returns(y), "npu-cancel-layouts") == Counter(matmul=1)
 
 
+def test_a_channel_shuffle_moves_channels_alone():
+    net = Network(IMAGE)
+    x = net.reshape(net.conv(net.arguments[0], 8), 1, 2, 4, 6, 6)
+    x = net.reshape(net.transpose(x, (0, 2, 1, 3, 4)), 1, 8, 6, 6)
+    left = optimise(net.returns(net.conv(x, 4)))
+    assert left == Counter(conv2d=2, transpose=3, reshape=2, constant=4)
+    middle = operations(net.module, "npu.transpose")[1]
+    assert tensor_type(middle.operands[0].type).shape == (36, 2, 4)
+
+
+def test_a_pixel_shuffle_is_two_transposes_of_four_dimensions():
+    net = Network(IMAGE)
+    x = net.reshape(net.conv(net.arguments[0], 8), 1, 2, 2, 2, 6, 6)
+    x = net.reshape(net.transpose(x, (0, 1, 4, 2, 5, 3)), 1, 2, 12, 12)
+    left = optimise(net.returns(net.conv(x, 4)))
+    assert (left["conv2d"], left["transpose"]) == (2, 4)
+    assert {len(tensor_type(op.results[0].type).shape) for op in operations(net.module, "npu.transpose")} <= {3, 4}
+    assert not any(name == "npu.transpose" and "dimensions" in reason for _, name, reason in host_ops(net.module))
+
+
 def test_float_edges_stay_on_the_host_and_transposes_move_bytes():
     net = Network(TensorType((1, 3, 6, 6), "f32"))
     x = net.add("quantize", net.arguments[0], output=TensorType((1, 3, 6, 6), "i8"), scale=0.02, zp=3, layer="input")
@@ -295,8 +315,8 @@ def random_network(seed: int) -> ir.Module:
         shape = tensor_type(x.type).shape
         peers = [value for value in values if tensor_type(value.type).shape == shape]
         y = peers[rng.integers(len(peers))]
-        half = Rescale.from_scales([0.5])
-        match rng.integers(11):
+        halved = Rescale.from_scales([0.5])
+        match rng.integers(12):
             case 0 | 1:
                 made = net.transpose(x, [TO_NCHW, TO_NHWC][rng.integers(2)])
             case 2:
@@ -304,13 +324,13 @@ def random_network(seed: int) -> ir.Module:
             case 3:
                 made = net.conv(x, 4)
             case 4:
-                made = net.add("add", x, y, rescale=half, zp_a=3)
+                made = net.add("add", x, y, rescale=halved, zp_a=3)
             case 5:
                 low, high = sorted(int(v) for v in rng.integers(-128, 128, 2))
                 made = net.add("clamp", x, lo=low, hi=high)
             case 6:
                 axis = int(rng.integers(4))
-                made = net.add("concat", x, y, axis=axis) if shape[axis] < 8 else net.add("mul", x, y, rescale=half)
+                made = net.add("concat", x, y, axis=axis) if shape[axis] < 8 else net.add("mul", x, y, rescale=halved)
             case 7:
                 pads = [0] * 8
                 pads[rng.integers(8)] = 1
@@ -322,9 +342,13 @@ def random_network(seed: int) -> ir.Module:
             case 9:
                 merged = net.reshape(x, shape[0], shape[1], shape[2] * shape[3])
                 made = net.reshape(net.transpose(merged, (0, 2, 1)), shape[0], shape[2], shape[3], shape[1])
+            case 10:
+                halves = [2 if extent % 2 == 0 else 1 for extent in shape]
+                parts = net.reshape(x, *(n for extent, half in zip(shape, halves, strict=True) for n in (half, extent // half)))
+                made = net.reshape(net.transpose(parts, tuple(int(i) for i in rng.permutation(8))), *shape)
             case _:
                 scale = net.constant(rng.integers(-128, 128, (shape[1], 1, 1)).astype(np.int8))
-                made = net.add("mul", x, scale, rescale=half)
+                made = net.add("mul", x, scale, rescale=halved)
         values.append(made)
     return net.returns(*values[-6:])
 

@@ -12,9 +12,12 @@ every rewrite an advance:
 The ops that compute in any layout: clamp, table, rescale, add, sub, mul, concat, pad, slice, mean. Quantize and dequantize let pass
 what comes from the float side, never the other way round, so that transposes move bytes and not floats. A transpose passes a reshape
 that keeps its blocks together; a flatten before a fully connected layer goes into the order of the weights' columns; the last two
-dimensions swapped before a matmul go into its flags. What then only moves dimensions of extent 1 becomes a reshape.
+dimensions swapped before a matmul go into its flags. What then only moves dimensions of extent 1 becomes a reshape, and a transpose
+of more than four dimensions (channel shuffle, pixel shuffle) one or two of at most four, between reshapes.
 """
 
+import itertools
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -37,6 +40,10 @@ from npuc.ops.transpose import Transpose
 from npuc.passes.base import Pass, apply_patterns, constant_value, defining, is_constant, operations, replace_op, uses
 
 Perm = tuple[int, ...]
+
+# Dimensions of an operand of the machine; orders up to this many are searched for a split.
+_MAX_RANK = 4
+_MAX_SPLIT_RANK = 6
 
 # On an op that computes in another layout than the model wrote, while the pass runs: once is enough, so every graph settles.
 _DONE = "npu.laid"
@@ -79,7 +86,7 @@ class NpuCancelLayouts(Pass):
             if _DONE in op.attributes:
                 del op.attributes[_DONE]
         # only now: a transpose that moves nothing still cancels against its kind, a reshape does not
-        apply_patterns(module, ("npu.transpose", _to_reshape), ("npu.reshape", _merge_reshapes))
+        apply_patterns(module, ("npu.transpose", _to_reshape), ("npu.transpose", _narrow), ("npu.reshape", _merge_reshapes))
 
 
 # permutations --------------------------------------------------------------------------------------
@@ -346,44 +353,50 @@ def blocks(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int],
 
 
 def _sink_through_reshape(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
-    """reshape(transpose(x, p)) -> transpose(reshape(x)) where the reshape tears no two dimensions apart that p brought together."""
+    """reshape(transpose(x, p)) -> transpose(reshape(transpose(x, inner))), where as little as possible is left inside.
+
+    Nothing is left inside where the reshape tears no two dimensions apart that p brought together.
+    """
     op = view.operation
     before = defining(op.operands[0], "npu.transpose")
     if before is None:
         return True
     spec = spec_of(op)
     source = before.operands[0]
-    kind = tensor_type(source.type)
-    plan = _reshape_first(kind.shape, _perm(before), spec.output.shape)
+    plan = _reshape_first(tensor_type(source.type).shape, _perm(before), spec.output.shape)
     if plan is None:
         return True
-    shape, perm = plan
-    if not _identity(perm) and uses(before.results[0]) != 1:
+    inner, shape, outer = plan
+    if not (_identity(inner) and _identity(outer)) and uses(before.results[0]) != 1:
         return True
     with rewriter.ip:
-        result = _transposed(_reshaped(source, shape, op.location), perm, op.location)
+        result = _transposed(_reshaped(_transposed(source, inner, op.location), shape, op.location), outer, op.location)
     rewriter.replace_op(op, [result])
     return False
 
 
-def _reshape_first(source: Sequence[int], perm: Perm, after: Sequence[int]) -> tuple[tuple[int, ...], Perm] | None:
-    """(shape, order) with reshape(transpose(x, perm), after) = transpose(reshape(x, shape), order), None where there is none."""
+def _reshape_first(source: Sequence[int], perm: Perm, after: Sequence[int]) -> tuple[Perm, tuple[int, ...], Perm] | None:
+    """(inner, shape, outer) with reshape(transpose(x, perm), after) = transpose(reshape(transpose(x, inner), shape), outer).
+
+    None where outer would do nothing: there is nothing to bring out. `inner` puts the dimensions of each block of the reshape side
+    by side and leaves the blocks where they lie in x; `outer` moves whole blocks.
+    """
     middle = [source[i] for i in perm]
     if 0 in middle:
         return None
-    moved = []
-    solid = [i for i, extent in enumerate(source) if extent != 1]
-    for ins, outs in blocks(middle, after):
-        places = [solid.index(perm[i]) for i in ins]
-        if places != list(range(places[0], places[0] + len(places))):
-            return None
-        moved.append((places[0], outs))
-    # result dimensions in the order in which their blocks lie in x; extents of 1 go last, where they are in nobody's way
-    order = [dim for _, outs in sorted(moved) for dim in outs]
-    order += [dim for dim, extent in enumerate(after) if extent == 1]
-    if moves_nothing(after, tuple(order)):
-        return tuple(after), tuple(range(len(after)))
-    return tuple(after[dim] for dim in order), inverse(tuple(order))
+    parts = [([perm[i] for i in ins], outs) for ins, outs in blocks(middle, after)]
+    parts.sort(key=lambda part: min(part[0]))
+    # extents of 1 go last, where they are in nobody's way
+    inner = tuple(i for ins, _ in parts for i in ins)
+    inner += tuple(i for i in range(len(source)) if source[i] == 1)
+    order = tuple(dim for _, outs in parts for dim in outs)
+    order += tuple(dim for dim, extent in enumerate(after) if extent == 1)
+    if moves_nothing(source, inner):
+        inner = tuple(range(len(source)))
+    if moves_nothing(after, order):
+        # all of it is inside: an advance only where that is nothing at all
+        return (inner, tuple(after), tuple(range(len(after)))) if _identity(inner) else None
+    return inner, tuple(after[dim] for dim in order), inverse(order)
 
 
 def _after_reshape(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
@@ -395,6 +408,55 @@ def _after_reshape(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
         return True
     with rewriter.ip:
         result = _reshaped(before.operands[0], spec.output.shape, op.location)
+    rewriter.replace_op(op, [result])
+    return False
+
+
+def merged(shape: Sequence[int], perm: Perm) -> tuple[tuple[int, ...], Perm]:
+    """The same movement on fewer dimensions: extents of 1 left out, dimensions that stay side by side made one."""
+    runs: list[list[int]] = []
+    solid = [i for i, extent in enumerate(shape) if extent != 1]
+    for i in (solid.index(i) for i in perm if shape[i] != 1):
+        if runs and i == runs[-1][-1] + 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    ordered = sorted(runs)
+    extents = tuple(math.prod(shape[solid[i]] for i in run) for run in ordered)
+    return extents, tuple(ordered.index(run) for run in runs)
+
+
+def split(shape: Sequence[int], perm: Perm, rank: int) -> tuple[Perm, Perm] | None:
+    """Two movements, one after the other, that make up `perm` and take `rank` dimensions at most; None where there are none."""
+    for first in itertools.permutations(range(len(perm))):
+        second = compose(inverse(first), perm)
+        middle = [shape[i] for i in first]
+        if len(merged(shape, first)[1]) <= rank and len(merged(middle, second)[1]) <= rank:
+            return first, second
+    return None
+
+
+def _narrow(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
+    """A transpose of more than four dimensions -> reshape, transposes of at most four, reshape."""
+    op = view.operation
+    spec = spec_of(op)
+    if len(_perm(op)) <= _MAX_RANK:
+        return True
+    shape, perm = merged(spec.inputs[0].shape, _perm(op))
+    if len(perm) > _MAX_SPLIT_RANK:
+        return True
+    steps = (perm,) if len(perm) <= _MAX_RANK else split(shape, perm, _MAX_RANK)
+    if steps is None:
+        return True
+    with rewriter.ip:
+        value = op.operands[0]
+        for step in steps:
+            small, order = merged(shape, step)
+            value = build(
+                Transpose.of(TensorType(small, spec.output.dtype), perm=order), [_reshaped(value, small, op.location)], loc=op.location
+            )
+            shape = tuple(shape[i] for i in step)
+        result = _reshaped(value, spec.output.shape, op.location)
     rewriter.replace_op(op, [result])
     return False
 
