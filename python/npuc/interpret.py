@@ -15,14 +15,15 @@ from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu_cmd.ops.segment import read_segment_op
 from npuc.errors import InputMismatch, InternalError, NpucError, UserInputError
-from npuc.isa.base import Space
+from npuc.isa.base import Command, Space
 from npuc.isa.encoding import decode, encode
 from npuc.ops.base import NUMPY_DTYPES, TensorType
 from npuc.passes.base import functions, layer_name, operations, target_of, uses
 from npuc.sim import engines, machine
 from npuc.targets.base import Target
 
-# Called after every op with its results. An array may be overwritten by a later insert_slice: digest it at once, do not keep it.
+# Called after every op with its results, and after every command with what it wrote. An array may be overwritten by a later
+# insert_slice: digest it at once, do not keep it.
 Observer = Callable[[ir.Operation, list[np.ndarray]], None]
 
 _DYNAMIC = -(1 << 63)
@@ -35,7 +36,7 @@ def run(
 
     Args:
         inputs: one array an argument, of its shape and dtype.
-        observe: sees every op's results as they are made (at the `npu` level).
+        observe: sees the results of every op and command as they are made.
 
     Raises:
         InputMismatch: count, shape or dtype of the inputs.
@@ -192,13 +193,25 @@ def _segment(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
     for value, offset in zip(op.operands, segment.input_offsets, strict=True):
         raw = np.frombuffer(np.ascontiguousarray(frame.values[value]).tobytes(), np.uint8)
         memory[Space.DRAM][offset : offset + len(raw)] = raw
-    machine.run(commands, memory, engines.get())
+    machine.run(commands, memory, engines.get(), watch=_watch(frame.observe, op, memory))
     results = []
     for value, offset in zip(op.results, segment.output_offsets, strict=True):
         kind = tensor_type(value.type)
         raw = memory[Space.DRAM][offset : offset + kind.bytes]
         results.append(np.frombuffer(raw.tobytes(), NUMPY_DTYPES[kind.dtype]).reshape(kind.shape))
     return results
+
+
+def _watch(observe: Observer | None, segment: ir.Operation, memory: machine.Memories) -> Callable[[int, Command], None] | None:
+    """Shows the observer what each command wrote, as results of its op."""
+    if observe is None:
+        return None
+    ops = [view.operation for view in segment.regions[0].blocks[0].operations]
+
+    def watch(number: int, command: Command) -> None:
+        observe(ops[number], [view.read(memory[view.space]) for view in command.instruction.writes()])
+
+    return watch
 
 
 def _target_above(op: ir.Operation) -> Target:

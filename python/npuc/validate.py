@@ -11,6 +11,7 @@ something new, and leaves a reproducer that npu-opt replays.
 import hashlib
 import logging
 import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -198,7 +199,8 @@ class _Seen:
     """What one result of one op was.
 
     Attributes:
-        exact: digest of type and bytes.
+        shape: extents above 1 in ascending order.
+        exact: digest of element type and bytes.
         bag: digest of the values whatever their order, so that a layout change is no news.
     """
 
@@ -216,19 +218,28 @@ class _Seen:
 def first_difference(before: ir.Module, after: ir.Module, inputs: Sequence[np.ndarray]) -> tuple[str, str]:
     """(layer, op) of the first value of `after` that `before` never computes; ("", "") where there is none.
 
-    Values are matched by bytes, then by their bag of elements. Only the last value of a layer and shape counts, where `before` has
-    that layer and shape: partial results of a tiled layer are new by nature.
+    Values are matched by bytes, then by their bag of elements, for the ops and commands of one layer and shape: each with its
+    counterpart where there are as many before and after; the last ones where there are not, because partial results of a layer
+    that is tiled now are new by nature.
     """
     old, new = _trace(before, inputs), _trace(after, inputs)
-    exact, bags, keys = {seen.exact for seen in old}, {seen.bag for seen in old}, {seen.key for seen in old}
-    last = {seen.key: index for index, seen in enumerate(new)}
-    whole = [seen for index, seen in enumerate(new) if seen.key in keys and last[seen.key] == index]
-    for candidates in (whole, new):
+    exact, bags = {seen.exact for seen in old}, {seen.bag for seen in old}
+    comparable = _comparable(old, new)
+    for candidates in (comparable, new):
         fresh = [seen for seen in candidates if seen.exact not in exact and seen.bag not in bags]
         fresh += [seen for seen in candidates if seen.exact not in exact]
         if fresh:
             return fresh[0].layer, fresh[0].op
     return "", ""
+
+
+def _comparable(old: list[_Seen], new: list[_Seen]) -> list[_Seen]:
+    """The values of `new` that should equal one of `old`, in order."""
+    before, after = Counter(seen.key for seen in old), Counter(seen.key for seen in new)
+    last = {seen.key: index for index, seen in enumerate(new)}
+    return [
+        seen for index, seen in enumerate(new) if before[seen.key] == after[seen.key] or (seen.key in before and last[seen.key] == index)
+    ]
 
 
 def _trace(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[_Seen]:
@@ -240,7 +251,8 @@ def _trace(module: ir.Module, inputs: Sequence[np.ndarray]) -> list[_Seen]:
         for array in results:
             flat = np.sort(array, axis=None)
             shape = tuple(sorted(extent for extent in array.shape if extent != 1))
-            exact = _digest(f"{array.dtype}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+            # without the shape: the same bytes as rows of pixels or as one vector are no news
+            exact = _digest(f"{array.dtype}".encode() + np.ascontiguousarray(array).tobytes())
             bag = _digest(f"{array.dtype}{array.size}".encode() + flat.tobytes())
             seen.append(_Seen(layer_name(op), _describe(op), shape, exact, bag))
 

@@ -13,8 +13,8 @@ from npuc.dialects.attrs import from_attr, to_attr
 from npuc.dialects.base import build, spec_of
 from npuc.errors import InternalError, ValidationError
 from npuc.passes import base
-from npuc.passes.base import Pass, operations
-from npuc.passes.pipeline import run_passes
+from npuc.passes.base import Pass, operations, option
+from npuc.passes.pipeline import DEFAULT, run_passes
 from npuc.validate import Validator, difference
 
 RESCALE = """#npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>,
@@ -101,6 +101,44 @@ def test_a_wrong_rewrite_is_named_with_its_op_and_a_reproducer(module, tmp_path,
     assert validator.checked == ["plant-harmless-note"]
     assert sorted(p.name for p in (tmp_path / "found").iterdir()) == ["before.mlir", "inputs.npz", "replay.txt"]
     assert f"npu-opt {tmp_path / 'found' / 'before.mlir'} --pass-pipeline='builtin.module({planted})' --validate" in error.advice
+
+
+@dataclass(frozen=True)
+class PlantZeroPoint(Pass):
+    """The last op of a name gets another zero point."""
+
+    op: str = option("name of the op")
+
+    def run(self, module: ir.Module) -> None:
+        op = operations(module, self.op)[-1]
+        kind = ir.IntegerAttr(op.attributes["zp_x"]).type
+        op.attributes["zp_x"] = ir.IntegerAttr.get(kind, 90)
+
+
+@pytest.mark.parametrize(
+    ("stage", "op"),
+    [
+        ("npu-fold-constants", "npu.conv2d"),
+        ("npu-cancel-layouts", "npu.conv2d"),
+        ("npu-partition", "npu.conv2d"),
+        ("npu-schedule", "npu.conv2d"),
+        ("npu-tile", "npu.conv2d"),
+        ("npu-place-buffers", "npu.conv2d"),
+        ("convert-npu-to-npu-cmd", "npu_cmd.conv2d"),
+    ],
+)
+def test_every_stage_is_watched(module, tmp_path, stage, op):
+    stages = DEFAULT[DEFAULT.index("npu-fold-constants") : DEFAULT.index(stage) + 1]
+    planted = PlantZeroPoint(op=op)
+    with pytest.raises(ValidationError) as caught:
+        run_passes(
+            module,
+            ["npu-set-target{name=edge-256}", *stages, planted, *DEFAULT[len(stages) + 1 :]],
+            validate=Validator(reproducer_dir=tmp_path),
+        )
+    assert f"pass 'plant-zero-point{{op={op}}}' changed what the module computes; the first op that differs is {op}" in str(caught.value)
+    assert caught.value.layer == "layer2.conv"
+    assert (tmp_path / "before.mlir").stat().st_size > 0
 
 
 def test_the_reproducer_replays(module, tmp_path, monkeypatch, capsys):

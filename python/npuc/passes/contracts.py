@@ -31,6 +31,8 @@ AFTER = {
     "npu-schedule": Contract((*_FRAME, "npu.")),
     "npu-tile": Contract((*_FRAME, *_SLICES, "npu.")),
     "npu-place-buffers": Contract((*_FRAME, *_SLICES, "npu.")),
+    # npu. is what the host runs before and after the segment
+    "convert-npu-to-npu-cmd": Contract((*_FRAME, "npu.", "npu_cmd.")),
 }
 
 
