@@ -375,7 +375,11 @@ def uses(value: ir.Value) -> int:
     return sum(1 for _ in value.uses)
 
 
-def apply_patterns(module: ir.Module, *patterns: tuple[str, Any], max_rewrites: int = 2_000) -> None:
+# More rewrites than this for each operation of the module are taken for a loop.
+_REWRITES_PER_OP = 50
+
+
+def apply_patterns(module: ir.Module, *patterns: tuple[str, Any]) -> None:
     """Applies (op name, function) patterns greedily until nothing changes.
 
     A function takes (op, rewriter) and returns True when it did NOT match, as MLIR's bindings want it.
@@ -391,8 +395,7 @@ def apply_patterns(module: ir.Module, *patterns: tuple[str, Any], max_rewrites: 
     config.enable_constant_cse = False
     config.region_simplification_level = rewrite.GreedySimplifyRegionLevel.DISABLED
     # what a pattern makes is only visited in the next round, so a chain needs as many rounds as it is long; the number of rewrites ends a loop
-    config.max_iterations = max_rewrites
-    config.max_num_rewrites = max_rewrites
+    config.max_iterations = config.max_num_rewrites = _REWRITES_PER_OP * len(operations(module))
     try:
         rewrite.apply_patterns_and_fold_greedily(module, chosen.freeze(), config)
     except RuntimeError as error:
