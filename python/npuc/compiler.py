@@ -11,7 +11,8 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import TargetRef, from_attr, to_attr
 from npuc.dialects.base import spec_class, spec_of, tensor_type
-from npuc.dialects.npu_cmd.ops.segment import SEGMENT, Segment, read_segment_op
+from npuc.dialects.npu.ops.group import is_cast
+from npuc.dialects.npu_cmd.ops.segment import SEGMENT, Segment, ports, read_segment_op
 from npuc.errors import InternalError
 from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
 from npuc.ops._plain import plain_params
@@ -88,7 +89,8 @@ class _Encoder:
     def op(self, op: ir.Operation) -> None:
         if op.name == SEGMENT:
             self._npu(op)
-        elif op.name == "npu.constant":
+        elif op.name == "npu.constant" or is_cast(op):
+            # casts pack and unpack what goes into the segment and comes out of it
             return
         elif spec_class(op) is not None:
             self._host(op)
@@ -112,9 +114,10 @@ class _Encoder:
             raise InternalError("a program has more than one NPU segment", wanted="one")
         self.flush()
         segment = read_segment_op(op)
-        for value, offset in zip(op.operands, segment.input_offsets, strict=True):
+        inputs, outputs = ports(op)
+        for value, offset in zip(inputs, segment.input_offsets, strict=True):
             self.uploaded(value, offset)
-        for value, offset in zip(op.results, segment.output_offsets, strict=True):
+        for value, offset in zip(outputs, segment.output_offsets, strict=True):
             self.tensor(value, f"npu_{len(self.tensors)}", offset)
         self.segment = segment
         self.segments.append(NpuSegment(tuple(segment.commands)))

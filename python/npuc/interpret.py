@@ -182,7 +182,7 @@ def _cast(frame: _Frame, op: ir.Operation) -> list[Any]:
     return list(frame.values[op.operands[0]])
 
 
-def _segment(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
+def _segment(frame: _Frame, op: ir.Operation) -> list[Any]:
     """Encode the commands, decode them again as the runtime would, and simulate."""
     segment = read_segment_op(op)
     target = _target_above(op)
@@ -190,16 +190,17 @@ def _segment(frame: _Frame, op: ir.Operation) -> list[np.ndarray]:
     names = sorted({command.location for command in segment.commands})
     commands = decode(encode(segment.commands, target.queue_names, names), target.queue_names, names, target, sizes)
     memory = machine.memories(segment.sram_bytes, segment.dram_bytes, segment.constants)
-    for value, offset in zip(op.operands, segment.input_offsets, strict=True):
-        raw = np.frombuffer(np.ascontiguousarray(frame.values[value]).tobytes(), np.uint8)
+    for array, offset in zip(frame.values[op.operands[0]], segment.input_offsets, strict=True):
+        raw = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
         memory[Space.DRAM][offset : offset + len(raw)] = raw
     machine.run(commands, memory, engines.get(), watch=_watch(frame.observe, op, memory))
     results = []
-    for value, offset in zip(op.results, segment.output_offsets, strict=True):
-        kind = tensor_type(value.type)
+    bundle = op.results[0].type
+    for index, offset in enumerate(segment.output_offsets):
+        kind = tensor_type(bundle.get_type(index))
         raw = memory[Space.DRAM][offset : offset + kind.bytes]
         results.append(np.frombuffer(raw.tobytes(), NUMPY_DTYPES[kind.dtype]).reshape(kind.shape))
-    return results
+    return [tuple(results)]
 
 
 def _watch(observe: Observer | None, segment: ir.Operation, memory: machine.Memories) -> Callable[[int, Command], None] | None:

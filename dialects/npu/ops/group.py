@@ -54,14 +54,20 @@ def build_group(info: dict, result_types: Sequence[ir.Type], *, loc: ir.Location
     """
     bundle = ir.TupleType.get_tuple(list(result_types))
     op = ir.Operation.create("npu.group", results=[bundle], attributes={"info": to_attr(info)}, regions=1, loc=loc)
-    unpacked = ir.Operation.create(_CAST, results=list(result_types), operands=[op.results[0]], loc=loc) if result_types else None
-    return op.regions[0].blocks.append(), list(unpacked.results) if unpacked else []
+    return op.regions[0].blocks.append(), unpack(op.results[0], result_types, loc=loc)
 
 
 def pack(values: Sequence[ir.Value], *, loc: ir.Location | None = None) -> ir.Value:
     """The tuple of `values`, for npu.yield."""
     bundle = ir.TupleType.get_tuple([value.type for value in values])
     return ir.Operation.create(_CAST, results=[bundle], operands=list(values), loc=loc).results[0]
+
+
+def unpack(bundle: ir.Value, types: Sequence[ir.Type], *, loc: ir.Location | None = None) -> list[ir.Value]:
+    """The values of a tuple."""
+    if not types:
+        return []
+    return list(ir.Operation.create(_CAST, results=list(types), operands=[bundle], loc=loc).results)
 
 
 def is_cast(op: ir.Operation | ir.OpView) -> bool:

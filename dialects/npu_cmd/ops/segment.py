@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npu_cmd.segment: commands that run on the NPU between host ops."""
+"""npu_cmd.segment: commands that run on the NPU between host ops.
+
+Tensors go in and out as one `tuple` each, packed and unpacked by `builtin.unrealized_conversion_cast`, because MLIR's
+runtime-defined ops hold a variadic group to one type.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +14,7 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import from_attr, to_attr
 from npuc.dialects.base import Operand, Region, Result, complain
+from npuc.dialects.npu.ops.group import pack, unpack
 from npuc.dialects.npu_cmd.dialect import NpuCmd
 from npuc.dialects.npu_cmd.ops.instructions import MNEMONICS, build_command, from_op
 from npuc.isa.base import Command
@@ -22,8 +27,8 @@ class SegmentOp(NpuCmd.Operation, name="segment"):
     read from `output_offsets`. All tensors are dense there.
     """
 
-    inputs: Sequence[Operand[Any]]
-    outputs: Sequence[Result[Any]]
+    inputs: Operand[Any]
+    outputs: Result[Any]
     input_offsets: Any
     output_offsets: Any
     constants: Any
@@ -34,10 +39,12 @@ class SegmentOp(NpuCmd.Operation, name="segment"):
     @classmethod
     def verify_invariants(cls, op):
         problems = []
-        for name, values in (("input_offsets", op.operation.operands), ("output_offsets", op.operation.results)):
+        for name, kind in (("input_offsets", op.inputs.type), ("output_offsets", op.outputs.type)):
             found = from_attr(op.attributes[name])
-            if not isinstance(found, tuple) or len(found) != len(values):
-                problems.append(f"attribute '{name}' is {op.attributes[name]}, wanted {len(values)} addresses")
+            if not isinstance(kind, ir.TupleType):
+                problems.append(f"has type {kind}, wanted a tuple")
+            elif not isinstance(found, tuple) or len(found) != kind.num_types:
+                problems.append(f"attribute '{name}' is {op.attributes[name]}, wanted {kind.num_types} addresses")
         if not isinstance(op.attributes["constants"], ir.DenseElementsAttr):
             problems.append("attribute 'constants' is no dense<…> of i8")
         return complain(op, problems)
@@ -78,15 +85,21 @@ def build_segment(segment: Segment, inputs: Sequence[ir.Value], result_types: Se
         "constants": ir.DenseElementsAttr.get(image, type=ir.IntegerType.get_signless(8)),
         "dram_bytes": to_attr(segment.dram_bytes),
         "sram_bytes": to_attr(segment.sram_bytes),
-        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([len(inputs)]),
-        "resultSegmentSizes": ir.DenseI32ArrayAttr.get([len(result_types)]),
     }
-    op = ir.Operation.create(SEGMENT, results=list(result_types), operands=list(inputs), attributes=attributes, regions=1, loc=loc)
+    bundle = ir.TupleType.get_tuple(list(result_types))
+    op = ir.Operation.create(SEGMENT, results=[bundle], operands=[pack(inputs, loc=loc)], attributes=attributes, regions=1, loc=loc)
     with ir.InsertionPoint(op.regions[0].blocks.append()):
         for command in segment.commands:
             build_command(command)
         ir.Operation.create("npu_cmd.end")
-    return list(op.results)
+    return unpack(op.results[0], result_types, loc=loc)
+
+
+def ports(op: ir.Operation | ir.OpView) -> tuple[list[ir.Value], list[ir.Value]]:
+    """The tensors that go into a segment, and those that come out of it."""
+    inside = list(op.operation.operands[0].owner.operands)
+    outside = [use.owner.operation for use in op.operation.results[0].uses]
+    return inside, [value for cast in outside for value in cast.results]
 
 
 def read_segment_op(op: ir.Operation | ir.OpView) -> Segment:

@@ -13,7 +13,9 @@ from npuc.errors import InternalError
 from npuc.passes.base import layer_name, operations
 
 _FRAME = ("builtin.module", "func.func", "func.return")
-_SLICES = ("tensor.empty", "tensor.extract_slice", "tensor.insert_slice", "builtin.unrealized_conversion_cast")
+# packs and unpacks the values of groups and segments
+_CAST = "builtin.unrealized_conversion_cast"
+_SLICES = ("tensor.empty", "tensor.extract_slice", "tensor.insert_slice", _CAST)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ AFTER = {
     "npu-tile": Contract((*_FRAME, *_SLICES, "npu.")),
     "npu-place-buffers": Contract((*_FRAME, *_SLICES, "npu.")),
     # npu. is what the host runs before and after the segment
-    "convert-npu-to-npu-cmd": Contract((*_FRAME, "npu.", "npu_cmd.")),
+    "convert-npu-to-npu-cmd": Contract((*_FRAME, "npu.", "npu_cmd.", _CAST)),
 }
 
 

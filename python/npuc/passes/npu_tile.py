@@ -21,7 +21,6 @@ from npuc.ops.base import Region, TensorType, region_type
 from npuc.passes._segment import Segment, on_npu, read_segment
 from npuc.passes.base import Pass, functions, target_of
 from npuc.passes.npu_schedule import schedule_of
-from npuc.plan.graph import with_rows
 from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View, channel_chunks, chunk_region, expand
 from npuc.targets.base import Target
 
@@ -172,7 +171,8 @@ class _Tiler:
                 return ("sram", graph.nodes[step.node].output, step.buffer), [self._type(graph.nodes[step.node].spec.output, "sram")]
             case Compute():
                 node = graph.nodes[step.node]
-                return ("sram", node.output, step.output), [self._type(node.spec.output, "sram", self.steps.buffers[step.output].ring_rows)]
+                kind = region_type(node.spec.output, step.region) if step.alone else node.spec.output
+                return ("sram", node.output, step.output), [self._type(kind, "sram", self.steps.buffers[step.output].ring_rows)]
 
     def _param_regions(self, step: LoadParams) -> tuple[Region, ...]:
         """For each operand of the step's node the part that the chunk reads."""
@@ -215,12 +215,13 @@ class _Tiler:
         match step:
             case Load() | Store():
                 tensor = graph.types[step.value]
-                region = with_rows(tensor, step.low, step.high)
+                region = step.region
                 outer: Key = ("dram", step.value, -1)
                 inner: Key = ("sram", step.value, step.buffer)
                 source, into = (outer, inner) if isinstance(step, Load) else (inner, outer)
                 ring = self.steps.buffers[step.buffer].ring_rows if into is inner else 0
-                piece = self._cut(self.current[source][0], tensor, region)
+                held = self.current[source][0]
+                piece = held if isinstance(step, Store) and step.alone else self._cut(held, tensor, region)
                 (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into[0], ring)], loc=self._location(step.value))
                 self._insert(into, tensor, ring, region, moved)
             case LoadParams():
@@ -270,4 +271,8 @@ class _Tiler:
             result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
         if params:
             result.owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.params)
-        self._insert(("sram", node.output, step.output), node.spec.output, ring, step.region, result)
+        key: Key = ("sram", node.output, step.output)
+        if step.alone:
+            self.current[key] = [result]
+        else:
+            self._insert(key, node.spec.output, ring, step.region, result)

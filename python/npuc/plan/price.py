@@ -2,8 +2,9 @@
 """What a placed schedule costs: the commands it becomes, timed by the simulator's own engine."""
 
 from npuc.isa.base import Command, Operand, Space
+from npuc.ops.base import region_type
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
-from npuc.plan.graph import Graph, with_rows
+from npuc.plan.graph import Graph
 from npuc.plan.place import Placement
 from npuc.plan.steps import Compute, Load, LoadParams, Steps, Store
 from npuc.targets.base import Target
@@ -22,8 +23,9 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
     for step in steps.steps:
         if isinstance(step, Load | Store):
             tensor = graph.types[step.value]
-            region = with_rows(tensor, step.low, step.high)
-            outer, inner = view(tensor, Location(Space.DRAM, homes[step.value]), region), view(tensor, where[step.buffer], region)
+            outer = view(tensor, Location(Space.DRAM, homes[step.value]), step.region)
+            alone = isinstance(step, Store) and step.alone
+            inner = view(region_type(tensor, step.region), where[step.buffer]) if alone else view(tensor, where[step.buffer], step.region)
             if isinstance(step, Load):
                 commands.append(copy_command(outer, inner, "load", target, ""))
             else:
@@ -40,7 +42,7 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
                 view(graph.types[value], where[buffer], tile.regions[position])
                 for value, buffer, position in zip(node.activations, step.inputs, activations, strict=True)
             ]
-            output = view(graph.types[node.output], where[step.output], step.region)
+            output = view(tile.spec.output, where[step.output]) if step.alone else view(node.spec.output, where[step.output], step.region)
             params = blob(where[step.params], tile.spec.param_bytes()) if step.params >= 0 else Operand.absent()
             scratch = blob(where[step.scratch], tile.spec.scratch_bytes(target)) if step.scratch >= 0 else Operand.absent()
             commands += compute_commands(tile.spec, inputs, output, params, scratch, target, node.name)

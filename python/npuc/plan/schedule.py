@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, replace
 
 from npuc.errors import UserInputError
 
+OUTER = ("rows", "channels")
+
 
 @dataclass(frozen=True)
 class GroupPlan:
@@ -16,6 +18,9 @@ class GroupPlan:
         chunks: for each op, how many parts its output channels are cut into, parameters with them.
         stream: for each op, whether parameters are fetched again for every stripe instead of held.
         keep: values made here that stay in SRAM whole until their last reader.
+        outer: "rows": a stripe passes all ops before the next one. "channels" (one op alone): a chunk of output channels passes
+            all stripes before the next one, so that parameters are fetched once and the input again for every chunk.
+        ahead: the next stripe's inputs are loaded while this one is computed; without it they wait for room.
     """
 
     nodes: tuple[int, ...]
@@ -23,6 +28,14 @@ class GroupPlan:
     chunks: tuple[int, ...]
     stream: tuple[bool, ...]
     keep: tuple[int, ...] = ()
+    outer: str = "rows"
+    ahead: bool = True
+
+
+def _choice(value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise ValueError(f"'{value}' is none of {', '.join(known)}")
+    return value
 
 
 @dataclass(frozen=True)
@@ -62,6 +75,8 @@ class Schedule:
                     chunks=tuple(int(n) for n in group["chunks"]),
                     stream=tuple(bool(n) for n in group["stream"]),
                     keep=tuple(int(n) for n in group["keep"]),
+                    outer=_choice(group["outer"], OUTER),
+                    ahead=bool(group["ahead"]),
                 )
                 for group in values["groups"]
             )

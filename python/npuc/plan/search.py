@@ -28,7 +28,11 @@ MAX_GROUP = 10
 SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
 # parameters fetched ahead, as fractions of the SRAM, largest first
 PREFETCH_LADDER = (0.5, 0.25, 0.125, 0.0625, 0.0)
-# a chunk of streamed parameters, as a fraction of the SRAM
+# parameters below this size are not worth a second pass over the input
+MIN_CHUNKED_BYTES = 4096
+# one part in so many of a group's DMA time counts although it may be hidden
+TRAFFIC_WEIGHT = 8
+# a chunk of streamed parameters is at most the SRAM divided by this
 CHUNK_FRACTION = 16
 
 
@@ -72,10 +76,10 @@ class Planner:
             self._cycles[key] = spec_cycles(spec, self.target)
         return self._cycles[key]
 
-    def _chunks(self, node: Node) -> int:
+    def _chunks(self, node: Node, fraction: int) -> int:
         """Parts that the node's parameters are streamed in."""
         size = node.spec.param_bytes()
-        budget = max(self.target.sram.bytes // CHUNK_FRACTION, 1024)
+        budget = max(self.target.sram.bytes // fraction, 1024)
         axis = len(node.spec.output.shape) - 1
         if size <= budget or axis not in node.spec.splits:
             return 1
@@ -89,38 +93,46 @@ class Planner:
         biggest = max(size for _, size in channel_chunks(node, parts, self.target))
         return align(ceil_div(node.spec.param_bytes() * biggest, node.spec.output.shape[-1]) + 64)
 
-    def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool) -> _Candidate:
+    def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool, ahead: bool = True, fraction: int = CHUNK_FRACTION) -> _Candidate:
         """Closed-form cycles and bytes of running `members` as one group.
 
         Args:
             hold: parameters stay in SRAM for all stripes, else they are fetched again.
+            ahead: see `GroupPlan`.
+            fraction: chunks of streamed parameters are at most the SRAM divided by this.
         """
         self.considered += 1
         graph, target = self.graph, self.target
-        shape = profile(self.footprints, members, stripe_rows, (), frozenset())
+        shape = profile(self.footprints, members, stripe_rows, ahead=ahead)
         count = len(shape.stripes)
         nodes = [graph.nodes[index] for index in members]
         single = count == 1
-        parts = tuple(self._chunks(node) if single or not hold else 1 for node in nodes)
-        group = GroupPlan(members, stripe_rows, parts, tuple(not single and not hold for _ in nodes))
-        compute = 0
+        parts = tuple(self._chunks(node, fraction) if single or not hold else 1 for node in nodes)
+        group = GroupPlan(members, stripe_rows, parts, tuple(not single and not hold for _ in nodes), ahead=ahead)
+        dram = target.dram
+        again = single or not hold
+        fetches = {node.index: dram.cycles(node.spec.param_bytes()) + part * dram.read_latency for node, part in zip(nodes, parts, strict=True)}
+        compute = stalled = 0
         for stripe in shape.stripes:
             for node in nodes:
                 if node.output in stripe.made and not node.spec.is_view:
                     low, high = stripe.made[node.output]
-                    compute += self.tile_cycles(node, high - low)
+                    cycles = self.tile_cycles(node, high - low)
+                    compute += cycles
+                    # parameters are fetched a little ahead only: an op that is short of them waits
+                    stalled += max(cycles, fetches[node.index]) if again and node.spec.param_bytes() else cycles
         inputs, outputs = entering(graph, members), escaping(graph, members)
-        edge_bytes = {value: graph.types[value].bytes for value in (*inputs, *outputs)}
-        param_bytes = sum(node.spec.param_bytes() for node in nodes) * (1 if single or hold else count)
-        param_loads = sum(part for node, part in zip(nodes, parts, strict=True) if node.spec.param_bytes()) * (1 if single or hold else count)
-        dram = target.dram
-        load = sum(dram.cycles(edge_bytes[value]) for value in inputs) + len(inputs) * count * dram.read_latency
-        store = sum(dram.cycles(edge_bytes[value]) for value in outputs) + len(outputs) * count * dram.write_latency
-        fetch = dram.cycles(param_bytes) + param_loads * dram.read_latency
+        load = sum(dram.cycles(graph.types[value].bytes) for value in inputs) + len(inputs) * count * dram.read_latency
+        store = sum(dram.cycles(graph.types[value].bytes) for value in outputs) + len(outputs) * count * dram.write_latency
+        fetch = sum(fetches[node.index] for node in nodes if node.spec.param_bytes()) * (count if not hold and not single else 1)
         if single:
-            cycles = load + max(compute, fetch) + store
+            cycles = load + max(stalled, fetch) + store
+        elif ahead:
+            cycles = max(stalled, load + fetch + store) + load // count + store // count
         else:
-            cycles = max(compute, load + fetch + store) + load // count + store // count
+            cycles = max(stalled, fetch + store) + load + store // count
+        # traffic that hides today is in the way of something else
+        cycles += (load + fetch + store) // TRAFFIC_WEIGHT
         peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
         return _Candidate(group, cycles, peak)
 
@@ -158,6 +170,32 @@ class Planner:
         scratch = max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
         return rings + params + scratch
 
+    def evaluate_by_channels(self, index: int, stripe_rows: int, parts: int, ahead: bool) -> _Candidate:
+        """Closed-form cycles and bytes of one op with its chunks of output channels outside, its stripes inside."""
+        self.considered += 1
+        graph, target = self.graph, self.target
+        node, dram = graph.nodes[index], self.target.dram
+        shape = profile(self.footprints, (index,), stripe_rows, ahead=ahead)
+        count = len(shape.stripes)
+        chunks = channel_chunks(node, parts, target)
+        group = GroupPlan((index,), stripe_rows, (parts,), (False,), outer="channels", ahead=ahead)
+        chunk_bytes, channels = self._chunk_bytes(node, parts), chunks[0][1]
+        compute = sum(self.tile_cycles(node, high - low) for low, high in (stripe.made[node.output] for stripe in shape.stripes))
+        passes = 1 if count == 1 else len(chunks)
+        load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in set(node.activations))
+        fetch = dram.cycles(node.spec.param_bytes()) + len(chunks) * dram.read_latency
+        # channels of a chunk are short runs: bursts are wasted on them
+        run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
+        store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
+        first = load // (count * passes) if count > 1 else load
+        hidden = load - first if ahead else 0
+        cycles = load - hidden + max(compute, hidden + fetch + store) + (load + fetch + store) // TRAFFIC_WEIGHT
+        tallest = max(high - low for low, high in (stripe.made[node.output] for stripe in shape.stripes))
+        tile = align(node.spec.output.bytes // rows(node.spec.output) * tallest * channels // node.spec.output.shape[-1])
+        inputs = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value != node.output)
+        peak = inputs * (2 if count > 1 and ahead else 1) + 2 * chunk_bytes + 2 * tile + align(node.spec.scratch_bytes(target))
+        return _Candidate(group, cycles, peak)
+
     # candidates --------------------------------------------------------------------------------
 
     def _stripe_heights(self, members: tuple[int, ...]) -> list[int]:
@@ -184,14 +222,35 @@ class Planner:
         members = tuple(range(first, end))
         found: list[_Candidate] = []
         for height in self._stripe_heights(members):
-            one = self.evaluate(members, height, hold=True)
-            found.append(one)
+            found.append(self.evaluate(members, height, hold=True))
             striped = height < self._stripe_heights(members)[0]
-            if striped and any(self.graph.nodes[i].spec.param_bytes() for i in members):
+            parameters = any(self.graph.nodes[i].spec.param_bytes() for i in members)
+            if striped and parameters:
                 found.append(self.evaluate(members, height, hold=False))
+            if end - first == 1:
+                found += self._alone(first, height, striped, parameters)
             if not thorough and len(found) > 2 and found[-1].peak_bytes < self.target.sram.bytes // 3:
                 break
         self._groups[key] = found
+        return found
+
+    def _alone(self, index: int, height: int, striped: bool, parameters: bool) -> list[_Candidate]:
+        """More ways for an op by itself: no load ahead, smaller chunks, channels outside."""
+        members = (index,)
+        found = [self.evaluate(members, height, hold=True, ahead=False)] if striped else []
+        if not parameters:
+            return found
+        for fraction in (CHUNK_FRACTION // 2, 2 * CHUNK_FRACTION):
+            found.append(self.evaluate(members, height, hold=False, fraction=fraction))
+        if striped:
+            found += [self.evaluate(members, height, hold=False, ahead=False, fraction=n) for n in (CHUNK_FRACTION // 2, CHUNK_FRACTION)]
+        node = self.graph.nodes[index]
+        axis = len(node.spec.output.shape) - 1
+        if node.spec.param_operands and axis in node.spec.splits and node.spec.param_bytes() >= MIN_CHUNKED_BYTES:
+            most = ceil_div(node.spec.output.shape[-1], self.target.array.granule[2])
+            wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 16, self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))}
+            for parts in sorted(wanted - {1}):
+                found += [self.evaluate_by_channels(index, height, parts, ahead) for ahead in ((True, False) if striped else (True,))]
         return found
 
     def _best(self, first: int, end: int, budget_bytes: int) -> _Candidate | None:
@@ -250,6 +309,9 @@ class Planner:
         keep: dict[int, list[int]] = {}
         crossing = []
         for number, candidate in enumerate(chosen):
+            if candidate.group.outer == "channels":
+                # its tiles leave as they are made
+                continue
             for value in escaping(graph, candidate.group.nodes):
                 readers = [group_of[user] for user in graph.consumers[value] if group_of[user] != number]
                 if readers:

@@ -40,11 +40,10 @@ class Buffer:
 
 @dataclass(frozen=True)
 class Load:
-    """Rows low .. high - 1 of a value from off-chip memory into `buffer`."""
+    """A region of a value from off-chip memory into `buffer`."""
 
     value: int
-    low: int
-    high: int
+    region: Region
     buffer: int
 
 
@@ -66,6 +65,7 @@ class Compute:
         inputs: buffer of each activation.
         output: buffer of the result.
         params, scratch: buffers, or -1.
+        alone: the output buffer holds this tile and nothing else.
     """
 
     node: int
@@ -75,16 +75,21 @@ class Compute:
     chunk: int = 0
     params: int = -1
     scratch: int = -1
+    alone: bool = False
 
 
 @dataclass(frozen=True)
 class Store:
-    """Rows low .. high - 1 of a value from `buffer` to off-chip memory."""
+    """A region of a value from `buffer` to off-chip memory.
+
+    Attributes:
+        alone: the buffer holds that region and nothing else.
+    """
 
     value: int
-    low: int
-    high: int
+    region: Region
     buffer: int
+    alone: bool = False
 
 
 @dataclass(frozen=True)
@@ -161,7 +166,8 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     """Spell `schedule` out. Parameters are fetched ahead of use as far as `schedule.prefetch_bytes` allows."""
     state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
     for number, group in enumerate(schedule.groups):
-        _expand_group(state, number, group)
+        expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
+        expand_group(state, number, group)
     items = _prefetch_params(state)
     for position, item in enumerate(items):
         for number in item.touched:
@@ -205,10 +211,10 @@ def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]
     return found
 
 
-def _expand_group(state: _Expansion, number: int, group: GroupPlan) -> None:
+def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
     graph, target = state.graph, state.target
     resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept)
-    shape = profile(state.footprints, group.nodes, group.stripe_rows, group.keep, resident)
+    shape = profile(state.footprints, group.nodes, group.stripe_rows, group.keep, resident, group.ahead)
     place = _value_buffers(state, group, shape.capacity)
     outside = escaping(graph, group.nodes)
     inputs = entering(graph, group.nodes)
@@ -220,12 +226,14 @@ def _expand_group(state: _Expansion, number: int, group: GroupPlan) -> None:
     def load(step: int) -> None:
         for value in inputs:
             if value in shape.stripes[step].made:
-                low, high = shape.stripes[step].made[value]
-                state.add(Load(value, low, high, place[value]), number, place[value])
+                region = with_rows(graph.types[value], *shape.stripes[step].made[value])
+                state.add(Load(value, region, place[value]), number, place[value])
 
     load(0)
     for step, stripe in enumerate(shape.stripes):
-        ahead = step + 1 < count
+        ahead = group.ahead and step + 1 < count
+        if step and not group.ahead:
+            load(step)
         for index in group.nodes:
             node = graph.nodes[index]
             if node.output not in stripe.made:
@@ -256,12 +264,55 @@ def _expand_group(state: _Expansion, number: int, group: GroupPlan) -> None:
             load(step + 1)
         for value in outside:
             if value in stripe.made and value not in group.keep:
-                low, high = stripe.made[value]
-                state.add(Store(value, low, high, place[value]), number, place[value])
+                region = with_rows(graph.types[value], *stripe.made[value])
+                state.add(Store(value, region, place[value]), number, place[value])
     for value in group.keep:
         state.kept[value] = place[value]
         if value in graph.outputs:
-            state.add(Store(value, 0, rows(graph.types[value]), place[value]), number, place[value])
+            state.add(Store(value, graph.types[value].whole, place[value]), number, place[value])
+
+
+def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> None:
+    """One op: for each chunk of output channels all stripes, tiles stored as they are made."""
+    graph, target = state.graph, state.target
+    node = graph.nodes[group.nodes[0]]
+    parts = channel_chunks(node, group.chunks[0], target)
+    resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept)
+    shape = profile(state.footprints, group.nodes, group.stripe_rows, (), resident, group.ahead)
+    # an input that lies in SRAM whole is loaded once
+    whole = len(shape.stripes) == 1
+    place: dict[int, int] = {}
+    for part, chunk in enumerate(parts):
+        again = part == 0 or not whole
+        if again:
+            place = _value_buffers(state, group, {value: held for value, held in shape.capacity.items() if value != node.output})
+        size = _chunk_param_bytes(node, chunk, len(parts))
+        params = state.buffer(size, f"parameters of {node.name}") if size else -1
+        sources = tuple(place[value] for value in node.activations)
+
+        def load(step: int, place: dict[int, int] = place) -> None:
+            for value in entering(graph, group.nodes):
+                if value in shape.stripes[step].made:
+                    region = with_rows(graph.types[value], *shape.stripes[step].made[value])
+                    state.add(Load(value, region, place[value]), number, place[value])
+
+        if again:
+            load(0)
+        if size:
+            state.add(LoadParams(node.index, part, params), number, params)
+        for step, stripe in enumerate(shape.stripes):
+            if step and not group.ahead:
+                load(step)
+            low, high = stripe.made[node.output]
+            region = chunk_region(with_rows(node.spec.output, low, high), chunk)
+            tile = node.spec.tile(region).spec
+            output = state.buffer(tile.output.bytes, node.name)
+            scratch = state.buffer(tile.scratch_bytes(target), f"scratch of {node.name}") if tile.scratch_bytes(target) else -1
+            compute = Compute(node.index, region, sources, output, part, params, scratch, alone=True)
+            state.add(compute, number, *sources, output, params, scratch)
+            if group.ahead and step + 1 < len(shape.stripes):
+                load(step + 1)
+            state.add(Store(node.output, region, output, alone=True), number, output)
 
 
 def _chunk_param_bytes(node: Node, chunk: tuple[int, int], parts: int) -> int:

@@ -71,12 +71,20 @@ class Profile:
     capacity: dict[int, int]
 
 
-def profile(footprints: Footprints, members: tuple[int, ...], stripe_rows: int, keep: tuple[int, ...], resident: frozenset[int]) -> Profile:
+def profile(
+    footprints: Footprints,
+    members: tuple[int, ...],
+    stripe_rows: int,
+    keep: tuple[int, ...] = (),
+    resident: frozenset[int] = frozenset(),
+    ahead: bool = True,
+) -> Profile:
     """Compose the footprints of `members` for stripes of `stripe_rows` rows of their tallest escaping output.
 
     Args:
         keep: values made here that stay whole.
         resident: values from outside that already lie whole in SRAM and need no load.
+        ahead: rings of loaded values have room for the next stripe's rows.
     """
     graph = footprints.graph
     outside = escaping(graph, members)
@@ -112,10 +120,10 @@ def profile(footprints: Footprints, members: tuple[int, ...], stripe_rows: int, 
                 made[value] = (before, until)
         done.update({value: high for value, (_, high) in made.items()})
         stripes.append(Stripe(made, oldest))
-    return Profile(tuple(stripes), _capacities(footprints, members, tuple(stripes), keep, inputs, outside))
+    return Profile(tuple(stripes), _capacities(footprints, members, tuple(stripes), keep, inputs if ahead else (), outside))
 
 
-def _capacities(footprints: Footprints, members, stripes: tuple[Stripe, ...], keep, inputs, outside) -> dict[int, int]:
+def _capacities(footprints: Footprints, members, stripes: tuple[Stripe, ...], keep, fetched_ahead, outside) -> dict[int, int]:
     graph = footprints.graph
     whole = set(keep)
     for index in members:
@@ -128,7 +136,7 @@ def _capacities(footprints: Footprints, members, stripes: tuple[Stripe, ...], ke
         if value in whole or len(stripes) == 1 or graph.types[value].nhwc[0] > 1:
             found[value] = extent
             continue
-        ahead = 1 if value in inputs else 0
+        ahead = 1 if value in fetched_ahead else 0
         stored = value in outside
         highs, lows = [], []
         high = 0
@@ -137,8 +145,8 @@ def _capacities(footprints: Footprints, members, stripes: tuple[Stripe, ...], ke
             high = stop
             highs.append(high)
             low = stripe.oldest.get(value, high)
-            # a stripe still on its way out while the next one is made
-            lows.append(min(low, start) if stored else low)
+            # what appears in a step lies in the ring together, also where nobody reads the first rows of it
+            lows.append(min(low, start))
         for step in range(len(stripes) - 2, -1, -1):
             lows[step] = min(lows[step], lows[step + 1])
         most = 0
