@@ -2,10 +2,15 @@
 """What quantization costs in accuracy: paired, on real data, over several calibration draws.
 
     python bench/accuracy.py resnet20 --draws 3 --observer minmax --bias-correction
+    python bench/accuracy.py efficientnet_lite0 --simulator
 
 Prints one row a draw: top-1 of float and quantized, images whose class changed, and the flips each way (right to
 wrong, wrong to right, wrong to another wrong). Draw 0 is the reference split; draw k > 0 takes its calibration
 images at random with seed k, never from the images that are scored.
+
+The quantized network is the PT2E-converted one in PyTorch; with --simulator it is the compiled program, and the row
+ends with how often its class is that of the PT2E-converted network. The two compute the same function, but PyTorch does
+so in float32, whose rounding errors flip a code now and then, and a deep network spreads each flip.
 """
 
 import argparse
@@ -97,36 +102,56 @@ def compare(labels: np.ndarray, base: np.ndarray, other: np.ndarray) -> dict[str
     }
 
 
-def measure(name: str, draw: int, **options) -> dict[str, float]:
-    """One row of the table."""
+def measure(name: str, draw: int, target: str = "", **options) -> dict[str, float]:
+    """One row of the table; with a target, of the program compiled for it."""
+    import npuc
     from npuc.quantize import quantize_module
 
     task = TASKS[name](draw)
+    images, labels = task.images[task.score], task.labels[task.score]
     start = time.perf_counter()
     calibration = [task.images[i : i + 1] for i in task.calibrate]
     program, _ = quantize_module(task.module, (task.images[:1],), calibration, seed=draw, **options)
-    seconds = time.perf_counter() - start
-    base = predictions(task.module, task.images[task.score], 50)
-    other = predictions(program.module(check_guards=False), task.images[task.score], 1)
-    return {**compare(task.labels[task.score], base, other), "quantize_s": seconds}
+    seconds = {"quantize_s": time.perf_counter() - start}
+    base = predictions(task.module, images, 50)
+    converted = predictions(program.module(check_guards=False), images, 1)
+    if not target:
+        return {**compare(labels, base, converted), **seconds}
+    start = time.perf_counter()
+    compiled = npuc.compile(program, (task.images[:1],), target=target)
+    seconds["compile_s"] = time.perf_counter() - start
+    start = time.perf_counter()
+    found = predictions(compiled, images, 1)
+    seconds["simulate_s"] = time.perf_counter() - start
+    return {**compare(labels, base, found), "pt2e": 100 * float((found == converted).mean()), **seconds}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("network", choices=sorted(TASKS))
+    parser.add_argument("--simulator", action="store_true", help="score the compiled program")
+    parser.add_argument("--target", default="edge-256", help="what to compile for")
     parser.add_argument("--draws", type=int, default=3)
     parser.add_argument("--observer", default="minmax", choices=("minmax", "histogram"))
     parser.add_argument("--rounding", default="compensated", choices=("nearest", "compensated"))
     parser.add_argument("--bias-correction", action="store_true")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("network observer rounding bias_correction draw | float quantized changed r->w w->r w->w | quantize_s", flush=True)
+    options = {"observer": arguments.observer, "rounding": arguments.rounding, "bias_correction": arguments.bias_correction}
+    target = arguments.target if arguments.simulator else ""
+    agreement = " pt2e" if target else ""
+    times = " compile_s simulate_s" if target else ""
+    print(
+        f"network observer rounding bias_correction draw | float quantized changed r->w w->r w->w{agreement} | quantize_s{times}",
+        flush=True,
+    )
     for draw in range(arguments.draws):
-        options = {"observer": arguments.observer, "rounding": arguments.rounding, "bias_correction": arguments.bias_correction}
-        row = measure(arguments.network, draw, **options)
-        flips = f"{row['changed']} {row['right_to_wrong']} {row['wrong_to_right']} {row['wrong_to_wrong']}"
+        row = measure(arguments.network, draw, target, **options)
         head = f"{arguments.network} {arguments.observer} {arguments.rounding} {arguments.bias_correction} {draw}"
-        print(f"{head} | {row['float']:.2f} {row['quantized']:.2f} {flips} | {row['quantize_s']:.1f}", flush=True)
+        flips = f"{row['changed']} {row['right_to_wrong']} {row['wrong_to_right']} {row['wrong_to_wrong']}"
+        agreement = f" {row['pt2e']:.2f}" if target else ""
+        times = " ".join(f"{value:.1f}" for key, value in row.items() if key.endswith("_s"))
+        print(f"{head} | {row['float']:.2f} {row['quantized']:.2f} {flips}{agreement} | {times}", flush=True)
 
 
 if __name__ == "__main__":

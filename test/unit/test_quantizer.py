@@ -271,6 +271,20 @@ def test_a_channel_without_weights_keeps_its_bias_inside_the_accumulator():
     assert codes.abs()[1] > 2**29
 
 
+@pytest.mark.parametrize("bias_correction", [False, True])
+def test_biases_lie_on_the_grid_of_the_accumulator(bias_correction):
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 4, 3, groups=2))
+    program = quantized(module, bias_correction=bias_correction)
+    constants = {**program.state_dict, **program.constants}
+    at = {s.arg.name: s.target for s in program.graph_signature.input_specs}
+    found = [node for node in program.graph.nodes if op_name(node) == "conv2d"]
+    assert len(found) == 2
+    for node in found:
+        x, weight, bias = node.args[:3]
+        codes = constants[at[bias.name]].double() / (constants[at[weight.args[1].name]].double() * x.args[1])
+        assert torch.allclose(codes, codes.round(), atol=1e-3) and codes.abs().max() > 100
+
+
 def test_bias_correction_brings_the_mean_output_nearer():
     inputs = torch.randn((64, 3, 8, 8), generator=torch.Generator().manual_seed(2))
     module = randomize(nn.Sequential(nn.Conv2d(3, 16, 3), nn.ReLU(), nn.Conv2d(16, 16, 3), nn.ReLU(), nn.Conv2d(16, 8, 3)), 3)

@@ -2,8 +2,8 @@
 """How a network is quantized for the NPU: what is observed, and which tensors share parameters.
 
 Weights are int8, symmetric, one scale per output channel (codes -127..127). Activations are int8, affine, one scale
-and zero point per tensor (codes -128..127). A bias stays float here; the compiler rounds it to i32 at the scale of
-the accumulator, input scale times weight scale.
+and zero point per tensor (codes -128..127). A bias has no observer: `bias_range` puts it on the grid of the
+accumulator, input scale times weight scale, where the compiler makes it an i32.
 """
 
 import torch

@@ -16,7 +16,7 @@ from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from npuc.errors import ImportFailed, NpucError, UserInputError
 from npuc.quantize.bias_correction import MeanRecorder, correct_biases
-from npuc.quantize.bias_range import make_room_for_biases
+from npuc.quantize.bias_range import make_room_for_biases, round_biases
 from npuc.quantize.calibration import RANDOM_SAMPLES, samples
 from npuc.quantize.graph import protect_shared_convolutions
 from npuc.quantize.names import is_quantize_op, layer_name, stamp_inserted, stamp_layer_names
@@ -123,6 +123,7 @@ def quantize_module(
         if bias_correction:
             with _timed(seconds, "correct biases"):
                 corrected = correct_biases(converted, recorder.means(), kept, lambda done, of: tell("correct biases", done, of))
+        round_biases(converted)
         with _timed(seconds, "re-export"):
             program = torch.export.export(converted.cpu(), tuple(x.cpu() for x in examples))
     report = QuantizationReport(observer, rounding, seed, count, corrected, False, quantizer.float_ops, seconds)
