@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 # narrower than this the figures themselves would be cut
 LEAST_WIDTH = 80
-# columns between two columns, and what layer and op want together
+# between two columns
 GAP = 2
-LEAST_TEXT = 36
+# of a layer's name
+LEAST_NAME = 10
 MOST_HOST_OPS = 12
 
 
@@ -87,14 +88,17 @@ def _figures(layers: Iterable["LayerProfile"], profile: "Profile") -> dict[str, 
         "bound": count(bound) if bound else "",
         "share": percent(sum(layer.share for layer in layers)),
         "util": percent(macs / peak) if macs and peak else "",
-        "KiB read": kib(sum(layer.off_chip_read_bytes for layer in layers)),
-        "KiB written": kib(sum(layer.off_chip_write_bytes for layer in layers)),
+        "read": kib(sum(layer.off_chip_read_bytes for layer in layers)),
+        "written": kib(sum(layer.off_chip_write_bytes for layer in layers)),
     }
 
 
-# what a narrow terminal does without, first to go first
-SPARE = ("KiB written", "cmds", "bound", "KiB read")
-LEGEND = "cycles: MAC and vector commands, waits for ports included; bound: the array alone; util: of the array"
+# what goes where layer and op together have less than so many columns, first to go first
+SPARE = (("cmds", 46), ("written", 36), ("bound", 30), ("read", 24))
+LEGEND = (
+    "cycles: MAC and vector commands, port waits included; bound: the array alone",
+    "util: of the array in these cycles; read, written: KiB through the off-chip port",
+)
 
 
 @dataclass(frozen=True)
@@ -106,15 +110,15 @@ class _Layout:
     op_width: int
 
 
-def _layout(figures: Sequence[dict[str, str]], ops: Sequence[str], width: int) -> _Layout:
+def _layout(figures: Sequence[dict[str, str]], names: Sequence[str], ops: Sequence[str], width: int) -> _Layout:
+    wanted = max(map(len, names), default=5) + GAP + max(map(len, ops), default=2)
     widest = {column: max(len(column), *(len(row[column]) for row in figures)) for column in figures[0]}
-    for column in (*SPARE, ""):
-        left = width - sum(size + GAP for size in widest.values())
-        if left >= LEAST_TEXT:
-            break
-        widest.pop(column, None)
-    op_width = max(2, min(left // 2 - GAP, max(map(len, ops), default=2)))
-    return _Layout(tuple(widest), max(5, left - op_width - GAP), op_width)
+    for column, least in SPARE:
+        if width - sum(size + GAP for size in widest.values()) < min(least, wanted):
+            del widest[column]
+    left = width - sum(size + GAP for size in widest.values())
+    op_width = min(max(map(len, ops), default=2), left - LEAST_NAME - 2 * GAP)
+    return _Layout(tuple(widest), left - op_width - 2 * GAP, op_width)
 
 
 def render_profile(profile: "Profile", *, width: int = 110, layers: int | None = 40, color: bool = False) -> str:
@@ -138,7 +142,7 @@ def render_profile(profile: "Profile", *, width: int = 110, layers: int | None =
     if hidden:
         rows.append((f"and {len(hidden)} more", "", _figures(hidden, profile)))
     total = _figures(profile.layers, profile)
-    layout = _layout([total, *(row[2] for row in rows)], [row[1] for row in rows], width)
+    layout = _layout([total, *(row[2] for row in rows)], [row[0] for row in rows], [row[1] for row in rows], width)
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, show_footer=True, header_style="bold", footer_style="bold")
     table.add_column("layer", footer="total", no_wrap=True)
     table.add_column("op", no_wrap=True)
@@ -149,7 +153,8 @@ def render_profile(profile: "Profile", *, width: int = 110, layers: int | None =
     if rows:
         console.print()
         console.print(table)
-        console.print(Text(LEGEND, style="dim"))
+        for line in LEGEND:
+            console.print(Text(line, style="dim"))
     if profile.queue_cycles and profile.cycles:
         busy = ", ".join(f"{name} {percent(cycles / profile.cycles)}" for name, cycles in profile.queue_cycles.items())
         console.print(Text(f"queues busy: {busy}"))
