@@ -292,3 +292,51 @@ def test_a_model_that_is_no_exported_program_is_refused(tmp_path, capsys):
     path.write_bytes(b"PK nothing")
     assert main(["compile", str(path), "-o", str(tmp_path / "n.npub")]) == 1
     assert capsys.readouterr().err.startswith(f"npuc: error: [NPU200] '{path}' cannot be loaded")
+
+
+# all of it -----------------------------------------------------------------------------------------
+
+
+def test_a_saved_network_is_compiled_run_and_profiled(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem = torch.nn.Conv2d(3, 8, 3, padding=1)
+            self.head = torch.nn.Linear(8, 5)
+
+        def forward(self, left, right):
+            features = self.stem(left).relu() + self.stem(right)
+            return self.head(features.mean((2, 3))), features
+
+    torch.manual_seed(0)
+    module, rng = Net().eval(), np.random.default_rng(0)
+    samples = {name: rng.normal(size=(12, 3, 8, 8)).astype(np.float32) for name in ("right", "left")}
+    inputs = {name: torch.from_numpy(array[:1]) for name, array in samples.items()}
+    torch.export.save(torch.export.export(module, (inputs["left"], inputs["right"])), tmp_path / "net.pt2")
+    # by name: the file holds them the other way round
+    np.savez(tmp_path / "samples.npz", **samples)
+    command = ["compile", str(tmp_path / "net.pt2"), "--calibration", str(tmp_path / "samples.npz"), "--target", "pico-64"]
+    schedule = str(tmp_path / "schedule.json")
+    assert main([*command, "-o", str(tmp_path / "first.npub"), "--save-schedule", schedule, "--save-stages", str(tmp_path / "stages")]) == 0
+    assert main([*command, "-o", str(tmp_path / "second.npub"), "--schedule", schedule, "-q"]) == 0
+    assert (tmp_path / "first.npub").read_bytes() == (tmp_path / "second.npub").read_bytes()
+    assert list((tmp_path / "stages").glob("*.mlir"))
+    arguments = ["run", str(tmp_path / "first.npub"), "-q", "--output-dir", str(tmp_path)]
+    for name in ("left", "right"):
+        np.save(tmp_path / f"{name}.npy", samples[name][:3])
+        arguments += ["--input", str(tmp_path / f"{name}.npy")]
+    assert main(arguments) == 0
+    with torch.no_grad():
+        wanted = module(*(torch.from_numpy(samples[name][:3]) for name in ("left", "right")))
+    for number, exact in enumerate(wanted):
+        found = np.load(tmp_path / f"output_{number}.npy", allow_pickle=False)
+        assert found.shape == tuple(exact.shape) and np.abs(found - exact.numpy()).max() < 0.1
+    capsys.readouterr()
+    assert main(["profile", str(tmp_path / "first.npub"), "--json"]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert {"stem", "head"} <= {layer["name"] for layer in values["layers"]}
+    assert values["network"] == "first" and values["target"] == "pico-64"
+    assert values["npu_macs"] == 2 * 8 * 8 * 8 * 27 + 40
+    assert values["network_bound_cycles"] <= values["cycles"]

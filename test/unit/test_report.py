@@ -86,6 +86,14 @@ def test_the_figures_of_a_hand_made_program_are_those_of_the_clock():
     assert (host.op, host.layer, host.reason, host.bytes_in, host.bytes_out) == ("quantize", "input", "quantize runs on the host", 2048, 512)
 
 
+def test_what_the_layers_move_is_what_passes_the_port():
+    made = program()
+    line = simulate(made.segments[1].commands, TARGET)
+    found = profile(made, [line])
+    assert found.off_chip_read_bytes + found.off_chip_write_bytes == line.port_bytes[Space.DRAM]
+    assert found.queue_cycles == line.queue_busy_cycles
+
+
 def test_the_bound_is_the_planners_where_it_left_one_and_else_what_must_pass_the_port():
     made = program()
     # 288 constant, 512 in and 1024 out at 8 bytes a cycle, above the array's 64
