@@ -12,6 +12,7 @@ import pkgutil
 import threading
 
 from torch_mlir import ir
+from torch_mlir._mlir_libs._mlir import globals as _globals
 from torch_mlir.dialects import ext
 
 # loading emits and compiles an IRDL module and touches bindings-wide tables; two threads at once crash
@@ -40,9 +41,18 @@ def _dialects() -> tuple[type[ext.Dialect], ...]:
     return tuple(found)
 
 
+@functools.cache
+def _known_to_bindings() -> None:
+    """MLIR's bindings look for a dialect's Python module whenever they meet an op or attribute of it, and remember only that
+    they found one; the search that fails costs more than everything else they do.
+    """
+    _globals.append_dialect_search_prefix(__name__)
+
+
 def load(context: ir.Context) -> None:
     """Register every dialect with `context`; further calls for the same context do nothing."""
     with _LOCK, context:
+        _known_to_bindings()
         for dialect in _dialects():
             if not context.is_dialect_loaded(dialect.DIALECT_NAMESPACE):
                 dialect.load()

@@ -40,7 +40,7 @@ class Node:
     inputs: tuple[int, ...]
     output: int
 
-    @property
+    @cached_property
     def activations(self) -> tuple[int, ...]:
         """Values of the operands that are not parameters."""
         return tuple(self.inputs[i] for i in self.spec.activations)

@@ -32,6 +32,8 @@ PREFETCH_LADDER = (0.5, 0.25, 0.125, 0.0625, 0.0)
 MIN_CHUNKED_BYTES = 4096
 # one part in so many of a group's DMA time counts although it may be hidden
 TRAFFIC_WEIGHT = 8
+# what a command costs beside its own cycles, in this estimate: waiting for others, and everybody's time to handle it
+COMMAND_CYCLES = 64
 # a chunk of streamed parameters is at most the SRAM divided by this
 CHUNK_FRACTION = 16
 
@@ -62,6 +64,7 @@ class Planner:
         self.footprints = Footprints(graph)
         self._cycles: dict[tuple[int, int], int] = {}
         self._groups: dict[tuple[int, int, bool], list[_Candidate]] = {}
+        self._profiles: dict[tuple[int, int, int, bool], Profile] = {}
         self.considered = 0
 
     # closed forms ------------------------------------------------------------------------------
@@ -93,6 +96,12 @@ class Planner:
         biggest = max(size for _, size in channel_chunks(node, parts, self.target))
         return align(ceil_div(node.spec.param_bytes() * biggest, node.spec.output.shape[-1]) + 64)
 
+    def _profile(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> Profile:
+        key = (members[0], members[-1], stripe_rows, ahead)
+        if key not in self._profiles:
+            self._profiles[key] = profile(self.footprints, members, stripe_rows, ahead=ahead)
+        return self._profiles[key]
+
     def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool, ahead: bool = True, fraction: int = CHUNK_FRACTION) -> _Candidate:
         """Closed-form cycles and bytes of running `members` as one group.
 
@@ -103,7 +112,7 @@ class Planner:
         """
         self.considered += 1
         graph, target = self.graph, self.target
-        shape = profile(self.footprints, members, stripe_rows, ahead=ahead)
+        shape = self._profile(members, stripe_rows, ahead)
         count = len(shape.stripes)
         nodes = [graph.nodes[index] for index in members]
         single = count == 1
@@ -131,8 +140,10 @@ class Planner:
             cycles = max(stalled, load + fetch + store) + load // count + store // count
         else:
             cycles = max(stalled, fetch + store) + load + store // count
+        tiles = sum(part for stripe in shape.stripes for node, part in zip(nodes, parts, strict=True) if node.output in stripe.made)
+        fetched = sum(part for node, part in zip(nodes, parts, strict=True) if node.spec.param_bytes()) * (count if not hold and not single else 1)
         # traffic that hides today is in the way of something else
-        cycles += (load + fetch + store) // TRAFFIC_WEIGHT
+        cycles += (load + fetch + store) // TRAFFIC_WEIGHT + (tiles + fetched) * COMMAND_CYCLES
         peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
         return _Candidate(group, cycles, peak)
 
@@ -175,7 +186,7 @@ class Planner:
         self.considered += 1
         graph, target = self.graph, self.target
         node, dram = graph.nodes[index], self.target.dram
-        shape = profile(self.footprints, (index,), stripe_rows, ahead=ahead)
+        shape = self._profile((index,), stripe_rows, ahead)
         count = len(shape.stripes)
         chunks = channel_chunks(node, parts, target)
         group = GroupPlan((index,), stripe_rows, (parts,), (False,), outer="channels", ahead=ahead)
@@ -190,6 +201,7 @@ class Planner:
         first = load // (count * passes) if count > 1 else load
         hidden = load - first if ahead else 0
         cycles = load - hidden + max(compute, hidden + fetch + store) + (load + fetch + store) // TRAFFIC_WEIGHT
+        cycles += len(chunks) * (1 + (2 + passes) * count) * COMMAND_CYCLES
         tallest = max(high - low for low, high in (stripe.made[node.output] for stripe in shape.stripes))
         tile = align(node.spec.output.bytes // rows(node.spec.output) * tallest * channels // node.spec.output.shape[-1])
         inputs = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value != node.output)
@@ -248,7 +260,8 @@ class Planner:
         axis = len(node.spec.output.shape) - 1
         if node.spec.param_operands and axis in node.spec.splits and node.spec.param_bytes() >= MIN_CHUNKED_BYTES:
             most = ceil_div(node.spec.output.shape[-1], self.target.array.granule[2])
-            wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 16, self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))}
+            by_size = (self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))
+            wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, *by_size)}
             for parts in sorted(wanted - {1}):
                 found += [self.evaluate_by_channels(index, height, parts, ahead) for ahead in ((True, False) if striped else (True,))]
         return found
