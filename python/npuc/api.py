@@ -116,6 +116,7 @@ def compile(
     sram_kib: int | None = None,
     calibration: Any = None,
     observer: str = "minmax",
+    rounding: str = "compensated",
     bias_correction: bool = False,
     seed: int = 0,
     validate: bool = False,
@@ -133,6 +134,7 @@ def compile(
         sram_kib: another SRAM capacity than the machine's own.
         calibration: an iterable of inputs (a DataLoader's batches too), or "random" where only timing matters.
         observer: "minmax" or "histogram".
+        rounding: "compensated" spreads the error of each weight over those that follow, "nearest" does not.
         bias_correction: shift biases so that every layer keeps its mean output.
         seed: for every random choice; reported.
         validate: execute the module after every pass that changed it and compare bytes.
@@ -163,8 +165,9 @@ def compile(
     with Progress("compile") as progress:
         start = time.perf_counter()
         quantized, report = quantize_module(
-            model, example_inputs, calibration, observer=observer, bias_correction=bias_correction, seed=seed, progress=progress.tell
-        )
+            model, example_inputs, calibration, observer=observer, rounding=rounding, bias_correction=bias_correction, seed=seed,
+            progress=progress.tell,
+        )  # fmt: skip
         lap("quantize", start)
         seconds |= {f"quantize.{name}": value for name, value in report.seconds.items()}
         known = signature(quantized)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Progress of long steps on a terminal; silent anywhere else."""
 
+import logging
 import sys
 from typing import Any
 
@@ -14,7 +15,9 @@ class Progress:
         self._task: Any = None
 
     def __enter__(self) -> "Progress":
-        if sys.stderr is not None and sys.stderr.isatty():
+        # quiet means quiet on a terminal too
+        loud = logging.getLogger("npuc").isEnabledFor(logging.WARNING)
+        if loud and sys.stderr is not None and sys.stderr.isatty():
             from rich.console import Console
             from rich.progress import BarColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
             from rich.progress import Progress as Rich

@@ -51,6 +51,13 @@ def npu_ops(function: ir.Operation) -> Iterator[ir.Operation]:
             yield op.operation
 
 
+def drop_dead(function: ir.Operation) -> None:
+    """Erase the NPU ops whose results nobody reads: they would have no place in a schedule."""
+    for op in reversed(list(npu_ops(function))):
+        if not list(op.results[0].uses):
+            op.erase()
+
+
 def is_constant(value: ir.Value) -> bool:
     """Whether an `npu.constant` made the value."""
     owner = value.owner

@@ -13,7 +13,7 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
-from npuc.passes._segment import SCHEDULE_ATTRIBUTE, read_segment
+from npuc.passes._segment import SCHEDULE_ATTRIBUTE, drop_dead, read_segment
 from npuc.passes.base import Pass, functions, option, target_of
 from npuc.plan.graph import Graph
 from npuc.plan.schedule import Schedule
@@ -28,6 +28,7 @@ class NpuSchedule(Pass):
     def run(self, module: ir.Module) -> None:
         target = target_of(module)
         for function in functions(module):
+            drop_dead(function.operation)
             graph = read_segment(function.operation).graph
             if not graph.nodes:
                 continue

@@ -150,7 +150,8 @@ def _checked_examples(example_inputs) -> tuple:
     if not isinstance(example_inputs, (tuple, list)) or not all(isinstance(x, torch.Tensor) for x in example_inputs):
         found = type(example_inputs).__name__
         raise UserInputError("example_inputs must be tensors", found=found, wanted="a tuple of tensors, one an argument")
-    return tuple(example_inputs)
+    # torch.export takes one tensor given twice for one input
+    return tuple(x.clone() for x in example_inputs)
 
 
 def _float_graph(module: torch.nn.Module | ExportedProgram, examples: tuple) -> GraphModule:
