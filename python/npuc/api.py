@@ -181,7 +181,10 @@ def compile(
                 progress.stage(run.name)
                 seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
 
-            lower(module, machine, schedule=None if schedule is None else str(schedule), validate=checker, save_stages=save_stages, on_pass=on_pass)
+            lower(
+                module, machine, schedule=None if schedule is None else str(schedule), validate=checker,
+                save_stages=None if save_stages is None else str(save_stages), on_pass=on_pass,
+            )  # fmt: skip
             start = time.perf_counter()
             # where the samples came from matters to nobody who runs the program; how they were drawn does
             metadata = {"observer": report.observer, "seed": seed, "calibration_samples": report.samples, "name": _name_of(model)}

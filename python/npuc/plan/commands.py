@@ -88,7 +88,8 @@ class _Accesses:
     @classmethod
     def empty(cls) -> "_Accesses":
         size = 1024
-        return cls(np.zeros(size, np.int64), np.zeros(size, np.int64), np.zeros(size, bool), *(np.zeros(size, np.int64) for _ in range(3)), [])
+        low, high, command, queue, place = (np.zeros(size, np.int64) for _ in range(5))
+        return cls(low, high, np.zeros(size, bool), command, queue, place, [])
 
     def add(self, extent: Extent, write: bool, command: int, queue: int, place: int) -> None:
         if self.count == len(self.low):

@@ -279,27 +279,36 @@ class Planner:
             DoesNotFit: some op alone needs more, whatever the stripe.
         """
         count = len(self.graph.nodes)
-        best: list[tuple[int, tuple[_Candidate, ...]] | None] = [(0, ())] + [None] * count
+        floor = self._floors()
+        costs: list[int | None] = [0] + [None] * count
+        last: list[_Candidate | None] = [None] * (count + 1)
         for end in range(1, count + 1):
-            for first in range(max(0, end - longest), end):
-                before = best[first]
-                if before is None:
+            for first in range(end - 1, max(0, end - longest) - 1, -1):
+                before, known = costs[first], costs[end]
+                if before is None or (known is not None and before + floor[end] - floor[first] >= known):
                     continue
                 one = self._best(first, end, budget_bytes)
-                if one is None:
-                    continue
-                total = before[0] + one.cycles
-                if best[end] is None or total < best[end][0]:  # type: ignore[index]
-                    best[end] = (total, (*before[1], one))
-            if best[end] is None and best[end - 1] is not None and longest == 1:
-                self._refuse(end - 1, budget_bytes)
-        if best[count] is None:
+                if one is not None and (known is None or before + one.cycles < known):
+                    costs[end], last[end] = before + one.cycles, one
+        if costs[count] is None:
             for index in range(count):
                 if self._best(index, index + 1, budget_bytes) is None:
                     self._refuse(index, budget_bytes)
-        final = best[count]
-        assert final is not None
-        return final[1]
+        chosen: list[_Candidate] = []
+        end = count
+        while end:
+            one = last[end]
+            assert one is not None
+            chosen.append(one)
+            end -= len(one.group.nodes)
+        return tuple(reversed(chosen))
+
+    def _floors(self) -> list[int]:
+        """Running sums over the nodes of what no grouping undercuts: their own cycles, whole."""
+        sums = [0]
+        for node in self.graph.nodes:
+            sums.append(sums[-1] + (0 if node.spec.is_view else self.tile_cycles(node, rows(node.spec.output))))
+        return sums
 
     def _refuse(self, index: int, budget_bytes: int) -> None:
         node = self.graph.nodes[index]
