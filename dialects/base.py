@@ -3,7 +3,8 @@
 
 A dialect is a package in this folder with a `dialect.py` that holds its `Dialect` subclass and an `ops/` folder
 with one op a file. An op class that stands for an op of `npuc.ops` names it (`spec = Conv2d`), declares the spec's
-operands in order, one `Any` attribute for each of the spec's params and one result; the rest is generic and lives here:
+operands in order, one `Any` attribute for each of the spec's params and one result; a param that came with a later version of
+the format (`since`) is not declared: an op without the attribute has its default. The rest is generic and lives here:
 
     spec_of(op)          MLIR op -> frozen spec (encodings and attributes of other passes are ignored)
     build(spec, values)  frozen spec -> MLIR op at the insertion point
@@ -74,6 +75,8 @@ def spec_of(op: ir.Operation | ir.OpView) -> OpSpec:
     params = {}
     for field in cls.params():
         if field.name not in attributes:
+            if field.metadata["since"]:
+                continue
             raise ValueError(f"attribute '{field.name}' is missing")
         params[field.name] = _param(field.name, attributes[field.name])
     inputs = tuple(_typed(_operand_name(cls, i), value) for i, value in enumerate(op.operation.operands))
@@ -110,7 +113,8 @@ def build(spec: OpSpec, operands: Sequence[ir.Value], *, result_type: ir.Type | 
     Raises:
         ValueError: more operands than a variadic op can have.
     """
-    attributes = {field.name: to_attr(getattr(spec, field.name)) for field in spec.params()}
+    params = ((field, getattr(spec, field.name)) for field in spec.params())
+    attributes = {field.name: to_attr(value) for field, value in params if not (field.metadata["since"] and value == field.default)}
     if spec.variadic:
         if len(operands) > MAX_VARIADIC:
             raise ValueError(f"npu.{spec.name} has {len(operands)} operands, wanted at most {MAX_VARIADIC}")

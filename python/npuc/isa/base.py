@@ -243,13 +243,13 @@ class Operand:
             self._view(memory, address, rows)[...] = values[:, row : row + rows]
 
 
-def _scalar(fmt: str, bits: int, signed: bool, doc: str, default: int = 0) -> Any:
-    return field(default=default, metadata={"fmt": fmt, "bits": bits, "signed": signed, "doc": doc})
+def _scalar(fmt: str, bits: int, signed: bool, doc: str, default: int = 0, since: int = 0) -> Any:
+    return field(default=default, metadata={"fmt": fmt, "bits": bits, "signed": signed, "doc": doc, "since": since})
 
 
-def u8(doc: str, default: int = 0) -> Any:
-    """An unsigned 8-bit field."""
-    return _scalar("B", 8, False, doc, default)
+def u8(doc: str, default: int = 0, since: int = 0) -> Any:
+    """An unsigned 8-bit field; `since`: the minor version of the format that brought it, at the end of the instruction."""
+    return _scalar("B", 8, False, doc, default, since)
 
 
 def u16(doc: str, default: int = 0) -> Any:
@@ -272,9 +272,9 @@ def i32(doc: str, default: int = 0) -> Any:
     return _scalar("i", 32, True, doc, default)
 
 
-def choice(kind: type[enum.IntEnum], doc: str) -> Any:
-    """An 8-bit enumeration; names are printed, codes are encoded."""
-    return field(default=kind(0), metadata={"fmt": "B", "bits": 8, "enum": kind, "doc": doc})
+def choice(kind: type[enum.IntEnum], doc: str, since: int = 0) -> Any:
+    """An 8-bit enumeration; names are printed, codes are encoded. `since` as in `u8`."""
+    return field(default=kind(0), metadata={"fmt": "B", "bits": 8, "enum": kind, "doc": doc, "since": since})
 
 
 def operand(doc: str, *, role: str) -> Any:

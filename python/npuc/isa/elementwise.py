@@ -14,6 +14,7 @@ from npuc.numerics.rescale import scale_values
 from npuc.targets.base import Target
 
 _INTEGERS = (DType.I8, DType.I16, DType.I32)
+MAX_LEFT_SHIFT = 20
 
 
 class ElementwiseKind(enum.IntEnum):
@@ -49,7 +50,8 @@ def stored(values: np.ndarray, zp_out: int, lo: int, hi: int, dtype: DType) -> n
 class Elementwise(Instruction):
     """One result for each position; stride 0 broadcasts an input.
 
-    ADD, SUB: scale(scale_a(a - zp_a) +- scale_b(b - zp_b)) + zp_out, clamped; scale_a and scale_b include the headroom of the sum.
+    ADD, SUB: scale(scale_a((a - zp_a) << left_shift) +- scale_b((b - zp_b) << left_shift)) + zp_out, clamped; scale_a and scale_b
+    include the headroom of the sum, unless left_shift makes it.
     MUL: scale((a - zp_a) * (b - zp_b)) + zp_out, clamped.  RESCALE: scale(a - zp_a) + zp_out, clamped.
     MAXIMUM, MINIMUM: of the stored values.  COPY: the bytes of a, any type; a padded a is a pad, free strides are any re-layout.
     """
@@ -74,6 +76,7 @@ class Elementwise(Instruction):
     lo: int = i16("least output; i8 and i16", -128)
     hi: int = i16("greatest output; i8 and i16", 127)
     double_round: int = u8("1: DOUBLE_ROUND, 0: SINGLE_ROUND, in every scale")
+    left_shift: int = u8("a and b of a sum are multiplied by 2**left_shift before they are scaled, 0..20", since=1)
 
     def busy_cycles(self, target: Target) -> int:
         """Output path, one result an element."""
@@ -93,6 +96,8 @@ class Elementwise(Instruction):
         if self.kind in (*_EXTREMA, ElementwiseKind.COPY):
             return
         yield from scale_problems("output", self.multiplier, self.shift)
+        if self.left_shift > MAX_LEFT_SHIFT:
+            yield f"left_shift is {self.left_shift}, wanted 0..{MAX_LEFT_SHIFT}"
         if self.kind in _SUMS:
             yield from scale_problems("a", self.multiplier_a, self.shift_a)
             yield from scale_problems("b", self.multiplier_b, self.shift_b)
@@ -120,7 +125,7 @@ class Elementwise(Instruction):
         elif self.kind is ElementwiseKind.MUL:
             total = left * (b.astype(np.int64) - self.zp_b)
         else:
-            right = scaled(b.astype(np.int64) - self.zp_b, self.multiplier_b, self.shift_b, self.double_round)
-            left = scaled(left, self.multiplier_a, self.shift_a, self.double_round)
+            right = scaled((b.astype(np.int64) - self.zp_b) << self.left_shift, self.multiplier_b, self.shift_b, self.double_round)
+            left = scaled(left << self.left_shift, self.multiplier_a, self.shift_a, self.double_round)
             total = left + right if self.kind is ElementwiseKind.ADD else left - right
         return stored(scaled(total, self.multiplier, self.shift, self.double_round), self.zp_out, self.lo, self.hi, self.ofm.dtype)

@@ -2,7 +2,8 @@
 """Commands as bytes and as text, all of it generated from the field lists.
 
 A command is opcode u8, queue u8, location u32, then its fields in the order of their declaration, little-endian: a scalar in its
-own width, an operand as its memory u8 and, unless that is NONE, 59 bytes of view (see `_VIEW`).
+own width, an operand as its memory u8 and, unless that is NONE, 59 bytes of view (see `_VIEW`). A file of an older minor version
+lacks the fields that came later (`since`); they have their neutral defaults.
 """
 
 import functools
@@ -17,6 +18,9 @@ from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.legality import command_problems
 from npuc.targets.base import Target
 
+MINOR = 1
+"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise, pool, reduce and resize."""
+
 _HEADER = struct.Struct("<BBI")
 # dtype, base, shape, strides, padding, pad value, ring rows, first row
 _VIEW = struct.Struct("<BI4I4i4HiII")
@@ -25,11 +29,11 @@ _DTYPES = {int(kind): kind for kind in DType}
 
 
 @functools.cache
-def _groups(cls: type[Instruction]) -> tuple[tuple[struct.Struct | None, tuple[Field[Any], ...]], ...]:
-    """The fields in order, neighbouring scalars under one Struct; an operand stands alone under None."""
+def _groups(cls: type[Instruction], minor: int = MINOR) -> tuple[tuple[struct.Struct | None, tuple[Field[Any], ...]], ...]:
+    """The fields of version `minor` in order, neighbouring scalars under one Struct; an operand stands alone under None."""
     groups: list[tuple[struct.Struct | None, tuple[Field[Any], ...]]] = []
     scalars: list[Field[Any]] = []
-    for item in (*fields(cls), None):
+    for item in (*(f for f in fields(cls) if f.metadata.get("since", 0) <= minor), None):
         if item is not None and "fmt" in item.metadata:
             scalars.append(item)
             continue
@@ -129,9 +133,9 @@ def _decode_operand(reader: _Reader, name: str) -> Operand:
 _ABSENT = Operand.absent()
 
 
-def _decode_instruction(reader: _Reader, cls: type[Instruction]) -> Instruction:
+def _decode_instruction(reader: _Reader, cls: type[Instruction], minor: int) -> Instruction:
     values: dict[str, Any] = {}
-    for packer, group in _groups(cls):
+    for packer, group in _groups(cls, minor):
         if packer is None:
             values[group[0].name] = _decode_operand(reader, group[0].name)
             continue
@@ -152,9 +156,12 @@ def _enumerated(cls: type[Instruction], item: Field[Any], value: int) -> Any:
 
 
 def decode(
-    data: bytes, queue_names: Sequence[str], locations: Sequence[str], target: Target, sizes: dict[Space, int]
+    data: bytes, queue_names: Sequence[str], locations: Sequence[str], target: Target, sizes: dict[Space, int], minor: int = MINOR
 ) -> tuple[Command, ...]:
     """The commands in `data`, every field checked against `target` and the memory sizes.
+
+    Args:
+        minor: version of the format that `data` was written in.
 
     Raises:
         ProgramError: bytes that are no command, or a command that the machine cannot run.
@@ -171,7 +178,7 @@ def decode(
                 f"command {len(commands)} names a queue or location that is not there",
                 found=f"queue {queue}, location {place}", wanted=f"below {len(queue_names)} and {len(locations)}",
             )  # fmt: skip
-        command = Command(_decode_instruction(reader, cls), queue_names[queue], locations[place])
+        command = Command(_decode_instruction(reader, cls, minor), queue_names[queue], locations[place])
         for problem in command_problems(command, target, sizes):
             raise ProgramError(f"command {len(commands)}, {cls.mnemonic} at byte {start}: {problem}", layer=command.location)
         commands.append(command)

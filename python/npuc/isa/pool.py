@@ -11,6 +11,7 @@ import numpy as np
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import output_shape
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
+from npuc.numerics.pool import divided
 from npuc.numerics.rescale import rescale
 from npuc.targets.base import Target
 
@@ -22,6 +23,14 @@ class PoolKind(enum.IntEnum):
     AVG = 1
 
 
+class Average(enum.IntEnum):
+    """How a sum over the positions of a window becomes their average."""
+
+    SCALE = 0
+    HALF_AWAY = 1
+    HALF_UP = 2
+
+
 def _counts(out: int, kernel: int, stride: int, before: int, extent: int) -> np.ndarray:
     """i64 [out]: positions of each window inside 0..extent-1 along one dimension."""
     low = np.arange(out, dtype=np.int64) * stride - before
@@ -31,6 +40,7 @@ def _counts(out: int, kernel: int, stride: int, before: int, extent: int) -> np.
 @dataclass(frozen=True)
 class Pool(Instruction):
     """MAX: clamp(max over positions inside the image).  AVG: clamp(scale[count](sum(x - zp_x over them)) + zp_out).
+    AVG by HALF_AWAY or HALF_UP (TFLite's, int8 and uint8): clamp(sum(x) / count) of stored values, halves away from zero or up.
 
     Padding of the input is what lies outside the image; the value of the padding is not looked at.
     """
@@ -52,6 +62,7 @@ class Pool(Instruction):
     lo: int = i16("least output", -128)
     hi: int = i16("greatest output", 127)
     double_round: int = u8("1: DOUBLE_ROUND, 0: SINGLE_ROUND")
+    average: Average = choice(Average, "AVG: by scale records, or by a division", since=1)
 
     def busy_cycles(self, target: Target) -> int:
         """Output path once a tap, or the array where the machine pools there."""
@@ -72,7 +83,10 @@ class Pool(Instruction):
         top, bottom, left, right = self.ifm.pad
         if max(top, bottom) >= self.kernel_h or max(left, right) >= self.kernel_w:
             yield f"padding is {self.ifm.pad} with windows of {kernel}, wanted at least one position of the image in each window"
-        if self.kind is PoolKind.AVG:
+        if self.kind is PoolKind.AVG and self.average is not Average.SCALE:
+            if self.scales.present:
+                yield "scales are present, wanted none where the sum is divided"
+        elif self.kind is PoolKind.AVG:
             records = self.scales.shape[2]
             if records not in (1, self.kernel_h * self.kernel_w):
                 yield f"scales hold {records} records, wanted 1 or {self.kernel_h * self.kernel_w}"
@@ -84,6 +98,9 @@ class Pool(Instruction):
         x = self.ifm.read(memory[self.ifm.space])
         if self.kind is PoolKind.MAX:
             y = np.clip(self._fold(x, -128, np.maximum), self.lo, self.hi).astype(np.int8)
+        elif self.average is not Average.SCALE:
+            total = self._fold(x.astype(np.int64), 0, np.add)
+            y = np.clip(divided(total, self._positions()[:, :, None], self.average is Average.HALF_UP), self.lo, self.hi).astype(np.int8)
         else:
             total = self._fold(x.astype(np.int32) - self.zp_x, 0, np.add)
             _, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))

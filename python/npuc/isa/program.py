@@ -25,10 +25,10 @@ from typing import Any
 from npuc import targets
 from npuc.errors import InternalError, ProgramError, ProgramTarget, ProgramVersion, TargetUnknown
 from npuc.isa.base import Command, Space
-from npuc.isa.encoding import decode, encode
+from npuc.isa.encoding import MINOR, decode, encode
 from npuc.targets.base import Buffers, Memory, MicroBlockArray, OutputPath, SpatialArray, Target
 
-MAJOR, MINOR = 1, 0
+MAJOR = 1
 MAGIC = b"NPUB"
 
 DTYPE_BYTES = {"i1": 1, "i8": 1, "ui8": 1, "i16": 2, "i32": 4, "i64": 8, "f32": 4, "f64": 8}
@@ -265,7 +265,7 @@ def _record(value: Any) -> dict[str, Any]:
 def _read(data: bytes) -> Program:
     sections = _sections(data)
     try:
-        return _assemble(sections)
+        return _assemble(sections, minor=min(_FILE.unpack_from(data)[2], MINOR))
     except ProgramError:
         raise
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError, RecursionError) as error:
@@ -338,7 +338,7 @@ def _fields(record: Any, subject: str, *names: str) -> list[Any]:
     return [record[name] for name in names]
 
 
-def _assemble(sections: dict[str, bytes]) -> Program:
+def _assemble(sections: dict[str, bytes], minor: int) -> Program:
     for name in ("commands", "consts"):
         if name not in sections:
             raise ProgramError(f"section '{name}' is missing")
@@ -357,7 +357,9 @@ def _assemble(sections: dict[str, bytes]) -> Program:
         inputs=_ports(inputs, "inputs", len(known)),
         outputs=_ports(outputs, "outputs", len(known)),
         tensors=known,
-        segments=_segments(_json(sections, "segments", dict), sections["commands"], locations, target, len(known), dram_bytes, sram_bytes),
+        segments=_segments(
+            _json(sections, "segments", dict), sections["commands"], locations, target, len(known), dram_bytes, sram_bytes, minor
+        ),
         constants=constants,
         dram_bytes=dram_bytes,
         sram_bytes=sram_bytes,
@@ -393,8 +395,9 @@ def _ports(records: Any, subject: str, tensors: int) -> tuple[Port, ...]:
 
 
 def _segments(
-    section: dict[str, Any], commands: bytes, locations: tuple[str, ...], target: Target, tensors: int, dram_bytes: int, sram_bytes: int
-) -> tuple[NpuSegment | HostSegment, ...]:
+    section: dict[str, Any], commands: bytes, locations: tuple[str, ...], target: Target, tensors: int, dram_bytes: int, sram_bytes: int,
+    minor: int,
+) -> tuple[NpuSegment | HostSegment, ...]:  # fmt: skip
     queues, records = _fields(section, "section 'segments'", "queues", "segments")
     queue_names = tuple(_a(str, name, "a queue name") for name in _a(list, queues, "the queue names"))
     sizes = {Space.SRAM: sram_bytes, Space.DRAM: dram_bytes}
@@ -412,7 +415,7 @@ def _segments(
         _int(offset, "the offset of a segment", expected, expected)
         _int(size, "the size of a segment", 0, len(commands) - offset)
         expected = offset + size
-        found.append(NpuSegment(decode(commands[offset:expected], queue_names, locations, target, sizes)))
+        found.append(NpuSegment(decode(commands[offset:expected], queue_names, locations, target, sizes, minor)))
     if expected != len(commands):
         raise ProgramError("commands belong to no segment", found=len(commands), wanted=expected)
     return tuple(found)

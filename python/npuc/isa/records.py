@@ -7,7 +7,7 @@ import numpy as np
 
 from npuc.errors import SimulationError
 from npuc.isa.base import DType, Operand
-from npuc.numerics.scales import MULTIPLIER_END, MULTIPLIER_MIN, SHIFT_MAX, SHIFT_MIN
+from npuc.numerics.scales import MULTIPLIER_END, SHIFT_MAX, SHIFT_MIN
 
 RECORD = np.dtype([("bias", "<i4"), ("multiplier", "<i4"), ("shift", "<u2")])
 
@@ -27,8 +27,8 @@ def unpack_scales(packed: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     """
     records = np.ascontiguousarray(packed).view(np.uint8).reshape(-1).view(RECORD)
     bias, multiplier, shift = (np.ascontiguousarray(records[name], np.int32) for name in ("bias", "multiplier", "shift"))
-    if ((multiplier != 0) & (multiplier < MULTIPLIER_MIN)).any():
-        raise SimulationError("a scale record has a bad multiplier", found=int(multiplier.min()), wanted="0 or at least 2**30")
+    if (multiplier < 0).any():
+        raise SimulationError("a scale record has a bad multiplier", found=int(multiplier.min()), wanted="0 or more")
     if ((shift < SHIFT_MIN) | (shift > SHIFT_MAX)).any():
         raise SimulationError("a scale record has a bad shift", found=f"{shift.min()}..{shift.max()}", wanted=f"{SHIFT_MIN}..{SHIFT_MAX}")
     return bias, multiplier, shift
@@ -51,8 +51,8 @@ def shape_problems(subject: str, found: tuple[int, ...], wanted: tuple[int, ...]
 
 def scale_problems(subject: str, multiplier: int, shift: int) -> Iterator[str]:
     """A multiplier and shift that a rescale has."""
-    if multiplier and not MULTIPLIER_MIN <= multiplier < MULTIPLIER_END:
-        yield f"{subject} multiplier is {multiplier}, wanted 0 or 2**30..2**31-1"
+    if not 0 <= multiplier < MULTIPLIER_END:
+        yield f"{subject} multiplier is {multiplier}, wanted 0..2**31-1"
     if not SHIFT_MIN <= shift <= SHIFT_MAX:
         yield f"{subject} shift is {shift}, wanted {SHIFT_MIN}..{SHIFT_MAX}"
 

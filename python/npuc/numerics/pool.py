@@ -40,3 +40,14 @@ def count_windows(image: Pair, kernel: Pair, strides: Pair, pads: Pads) -> np.nd
     """Positions of each window that lie inside the image, i64 [OH, OW, 1]."""
     ones = np.ones((1, *image, 1), np.int64)
     return sum_windows(ones, kernel, strides, pads)[0]
+
+
+def divided(total: np.ndarray, count: np.ndarray, half_up: bool) -> np.ndarray:
+    """total / count to the nearest integer as TFLite's average pooling does it, i64.
+
+    Halves go away from zero, as for int8, or up, as for uint8: (total + count // 2) / count of codes that are never negative, moved by
+    128 here.
+    """
+    if half_up:
+        return (total + count // 2) // count
+    return np.where(total > 0, (total + count // 2) // count, -((count // 2 - total) // count))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from npuc.numerics.scales import MULTIPLIER_END, MULTIPLIER_MIN, SHIFT_MAX, SHIFT_MIN, quantize_scale
+from npuc.numerics.scales import MULTIPLIER_END, SHIFT_MAX, SHIFT_MIN, quantize_scale
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Rescale:
     """y = clamp(((v * m + round) >> s) + zp_out, lo, hi), per tensor or per output channel.
 
     Attributes:
-        multiplier: m, one entry per tensor or one per channel of the last dimension; 0 or in [2**30, 2**31).
+        multiplier: m, one entry per tensor or one per channel of the last dimension; in [0, 2**31). A real factor becomes one in
+            [2**30, 2**31); TFLite's mean divides its own by a count and leaves it smaller, which shows where rounding is double.
         shift: s in 2..62, as many entries as `multiplier`.
         zp_out: zero point of the result.
         lo, hi: inclusive bounds of the result (fused ReLU, ReLU6 and clamps live here).
@@ -38,8 +39,8 @@ class Rescale:
         """What is wrong with the parameters, in words."""
         if len(self.multiplier) != len(self.shift):
             yield f"rescale has {len(self.multiplier)} multipliers and {len(self.shift)} shifts, wanted as many"
-        if any(m != 0 and not MULTIPLIER_MIN <= m < MULTIPLIER_END for m in self.multiplier):
-            yield "rescale multiplier is out of range, wanted 0 or [2**30, 2**31)"
+        if any(not 0 <= m < MULTIPLIER_END for m in self.multiplier):
+            yield "rescale multiplier is out of range, wanted [0, 2**31)"
         if any(not SHIFT_MIN <= s <= SHIFT_MAX for s in self.shift):
             yield f"rescale shift is out of range, wanted {SHIFT_MIN}..{SHIFT_MAX}"
         if self.lo > self.hi:

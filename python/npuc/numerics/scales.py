@@ -5,7 +5,6 @@ import math
 
 SHIFT_MIN = 2
 SHIFT_MAX = 62
-MULTIPLIER_MIN = 1 << 30
 MULTIPLIER_END = 1 << 31
 
 

@@ -4,7 +4,7 @@
 from collections.abc import Iterable, Iterator
 
 from npuc.numerics.rescale import Rescale
-from npuc.numerics.scales import MULTIPLIER_END, MULTIPLIER_MIN, SHIFT_MAX, SHIFT_MIN
+from npuc.numerics.scales import MULTIPLIER_END, SHIFT_MAX, SHIFT_MIN
 from npuc.ops.base import OpSpec, Refusal, TensorType
 from npuc.targets.base import Target
 
@@ -61,8 +61,8 @@ def rescale_ok(rescale: Rescale, counts: Iterable[int], dtype: str) -> Iterator[
 def scale_ok(name: str, scale: tuple[int, int]) -> Iterator[str]:
     """A (multiplier, shift) pair as a rescale takes it."""
     multiplier, shift = scale
-    if multiplier != 0 and not MULTIPLIER_MIN <= multiplier < MULTIPLIER_END:
-        yield f"{name} has multiplier {multiplier}, wanted 0 or [2**30, 2**31)"
+    if not 0 <= multiplier < MULTIPLIER_END:
+        yield f"{name} has multiplier {multiplier}, wanted [0, 2**31)"
     if not SHIFT_MIN <= shift <= SHIFT_MAX:
         yield f"{name} has shift {shift}, wanted {SHIFT_MIN}..{SHIFT_MAX}"
 

@@ -99,9 +99,10 @@ def rescale_fields(rescale: Rescale) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def scaled(values: np.ndarray, zero_point: int, scale: tuple[int, int], double_round: bool) -> np.ndarray:
-    """((x - zp) * m + round) >> s, i64."""
-    return scale_values(values.astype(np.int64) - zero_point, np.array(scale[:1], np.int64), np.array(scale[1:], np.int64), double_round)
+def scaled(values: np.ndarray, zero_point: int, scale: tuple[int, int], double_round: bool, left_shift: int = 0) -> np.ndarray:
+    """(((x - zp) << left_shift) * m + round) >> s, i64."""
+    wide = (values.astype(np.int64) - zero_point) << left_shift
+    return scale_values(wide, np.array(scale[:1], np.int64), np.array(scale[1:], np.int64), double_round)
 
 
 def clamp_fields(lo: int, hi: int) -> dict[str, Any]:

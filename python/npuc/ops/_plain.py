@@ -32,6 +32,7 @@ def spec_from_plain(name: str, params: dict[str, Any], inputs: tuple[TensorType,
     if cls is None:
         raise ProgramError(f"there is no op '{name}' to run on the host", found=name, wanted=", ".join(all_ops()))
     wanted = {item.name: item.type for item in cls.params()}
+    params = {item.name: item.default for item in cls.params() if item.metadata["since"]} | params
     if params.keys() != wanted.keys():
         raise ProgramError(f"op '{name}' has other parameters than it should", found=", ".join(sorted(params)), wanted=", ".join(wanted))
     spec = cls(inputs, output, **{key: _typed(kind, params[key], f"parameter {key} of op '{name}'") for key, kind in wanted.items()})

@@ -21,30 +21,35 @@ class Sum(Binary):
 
     scale_a: tuple[int, int] = param("(multiplier, shift) of a, headroom included", UNIT_SCALE)
     scale_b: tuple[int, int] = param("(multiplier, shift) of b, headroom included", UNIT_SCALE)
+    left_shift: int = param("headroom made before the scales, where they include none (TFLite: 20)", 0, since=1)
 
     def malformed(self) -> Iterator[str]:
         yield from super().malformed()
         yield from scale_ok("scale_a", self.scale_a)
         yield from scale_ok("scale_b", self.scale_b)
+        if not 0 <= self.left_shift <= HEADROOM_BITS:
+            yield f"left_shift is {self.left_shift}, wanted 0..{HEADROOM_BITS}"
 
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from super().limits(target)
         yield from self._headroom()
 
     def _headroom(self) -> Iterator[Refusal]:
-        """The sum of the rescaled inputs fits i32: 255 * (real scale of a + of b), rounded up."""
-        largest = sum(255 * multiplier / 2.0**shift + 1 for multiplier, shift in (self.scale_a, self.scale_b))
+        """The sum of the rescaled inputs fits i32: 255 * 2**left_shift * (real scale of a + of b), rounded up."""
+        reach = 255 << self.left_shift
+        largest = sum(reach * multiplier / 2.0**shift + 1 for multiplier, shift in (self.scale_a, self.scale_b))
         if largest > (1 << 31) - 1:
             yield Refusal("the sum of the rescaled inputs fits i32", f"{largest:.0f}", "at most 2147483647: less headroom")
 
     def terms(self, a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Both inputs on the common scale."""
-        double = self.rescale.double_round
-        return scaled(a, self.zp_a, self.scale_a, double), scaled(b, self.zp_b, self.scale_b, double)
+        double, shift = self.rescale.double_round, self.left_shift
+        return scaled(a, self.zp_a, self.scale_a, double, shift), scaled(b, self.zp_b, self.scale_b, double, shift)
 
     def input_scales(self) -> dict[str, int]:
         return {
             "multiplier_a": self.scale_a[0], "shift_a": self.scale_a[1], "multiplier_b": self.scale_b[0], "shift_b": self.scale_b[1],
+            "left_shift": self.left_shift,
         }  # fmt: skip
 
 

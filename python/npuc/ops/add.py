@@ -12,7 +12,7 @@ from npuc.ops._sum import Sum
 
 @dataclass(frozen=True)
 class Add(Sum):
-    """y = rescale(scale_a(a - zp_a) + scale_b(b - zp_b)), scale(v) = (v * multiplier + round) >> shift.
+    """y = rescale(scale_a(a - zp_a) + scale_b(b - zp_b)), scale(v) = ((v << left_shift) * multiplier + round) >> shift.
 
     a, b i8 -> i8, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom; `sum_scales` makes them.
     """

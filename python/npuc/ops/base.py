@@ -91,9 +91,12 @@ class Tile:
     regions: tuple[Region, ...]
 
 
-def param(doc: str, default: Any = None, **kwargs: Any) -> Any:
-    """A parameter of an op that is an attribute in MLIR; `doc` goes into the reference."""
-    metadata = {"param": True, "doc": doc}
+def param(doc: str, default: Any = None, *, since: int = 0, **kwargs: Any) -> Any:
+    """A parameter of an op that is an attribute in MLIR; `doc` goes into the reference.
+
+    `since`: the minor version of the program file that brought it; a host call of an older file means its default.
+    """
+    metadata = {"param": True, "doc": doc, "since": since}
     return field(default=default, metadata=metadata, **kwargs)
 
 

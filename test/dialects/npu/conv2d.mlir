@@ -73,8 +73,8 @@ func.func @bad(%input: tensor<1x8x8x4xi8>, %weights: tensor<2x3x3x4xi8>, %bias: 
 // -----
 
 func.func @bad(%input: tensor<1x8x8x4xi8>, %weights: tensor<2x3x3x4xi8>, %bias: tensor<2xi32>) -> tensor<1x4x4x2xi8> {
-  // expected-error@+1 {{'npu.conv2d' op rescale multiplier is out of range, wanted 0 or [2**30, 2**31)}}
-  %y = "npu.conv2d"(%input, %weights, %bias) {dilation = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 1, 0, 1, 0>, rescale = #npu.scale<{double_round = true, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741823, 1500000000>, shift = array<i64: 40, 41>, zp_out = 3 : i64}>, strides = array<i64: 2, 2>, zp_w = 0 : i64, zp_x = -3 : i64} : (tensor<1x8x8x4xi8>, tensor<2x3x3x4xi8>, tensor<2xi32>) -> tensor<1x4x4x2xi8>
+  // expected-error@+1 {{'npu.conv2d' op rescale multiplier is out of range, wanted [0, 2**31)}}
+  %y = "npu.conv2d"(%input, %weights, %bias) {dilation = array<i64: 1, 1>, groups = 1 : i64, pads = array<i64: 1, 0, 1, 0>, rescale = #npu.scale<{double_round = true, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: -1073741824, 1500000000>, shift = array<i64: 40, 41>, zp_out = 3 : i64}>, strides = array<i64: 2, 2>, zp_w = 0 : i64, zp_x = -3 : i64} : (tensor<1x8x8x4xi8>, tensor<2x3x3x4xi8>, tensor<2xi32>) -> tensor<1x4x4x2xi8>
   return %y : tensor<1x4x4x2xi8>
 }
 
