@@ -20,6 +20,7 @@ from npuc.passes._segment import SCHEDULE_ATTRIBUTE
 from npuc.passes.base import TARGET_ATTRIBUTE, functions, layer_name
 from npuc.passes.npu_partition import REASON_ATTRIBUTE
 from npuc.passes.npu_place_buffers import PLACEMENT_ATTRIBUTE
+from npuc.passes.npu_schedule import NpuSchedule
 from npuc.passes.pipeline import DEFAULT, Checker, PassRun, run_passes
 from npuc.targets.base import Target
 from npuc.version import __version__
@@ -48,7 +49,7 @@ def lower(
     """
     with module.context:
         module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
-    passes = [f"{name}{{file={schedule}}}" if name == "npu-schedule" and schedule else name for name in DEFAULT]
+    passes = [NpuSchedule(file=schedule) if name == "npu-schedule" else name for name in DEFAULT]
     return run_passes(module, passes, validate=validate, save_stages=save_stages, on_pass=on_pass)
 
 

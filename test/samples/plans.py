@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The planner's graphs without MLIR, random schedules for them, and a machine that holds rows instead of bytes. Helpers, no tests."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from npuc.ops import all_ops
 from npuc.ops.base import OpSpec, TensorType
 from npuc.plan.graph import Graph, Node, row_axis, rows
 from npuc.plan.schedule import GroupPlan, Schedule
-from npuc.plan.steps import Compute, Load, LoadParams, Steps, Store, View
+from npuc.plan.steps import Compute, Load, LoadParams, Steps, Store, View, expand
 from npuc.targets.base import Target
 
 
@@ -83,7 +83,19 @@ def random_schedule(rng: np.random.Generator, graph: Graph) -> Schedule:
         keep = tuple(value for value in leaving if outer == "rows" and rng.random() < 0.3)
         groups.append(GroupPlan(nodes, int(rng.integers(1, tallest + 1)), chunks, stream, keep, outer, bool(rng.random() < 0.7)))
         first = end
-    return Schedule(tuple(groups), prefetch_bytes=int(rng.choice([0, 1000, 10_000, 1_000_000])))
+    return Schedule(tuple(groups))
+
+
+def random_fetch(rng: np.random.Generator, graph: Graph, schedule: Schedule, target: Target) -> Schedule:
+    """The schedule with each parameter load at its use or any number of compute steps ahead of it, order kept."""
+    number, uses = 0, []
+    for step in expand(graph, schedule, target).steps:
+        if isinstance(step, LoadParams):
+            uses.append(number)
+        number += isinstance(step, Compute)
+    ahead = int(rng.choice([0, 1, 3, 1000]))
+    fetch = [max(0, use - int(rng.integers(0, ahead + 1))) for use in uses]
+    return replace(schedule, fetch=tuple(np.maximum.accumulate(fetch).tolist()) if fetch else ())
 
 
 def _random_parts(rng: np.random.Generator, node: Node) -> int:

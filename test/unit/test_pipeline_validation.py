@@ -30,7 +30,7 @@ from npuc.validate import Validator
 from samples.networks import Net, i8
 
 # three ops in stripes of four rows, whatever the search would choose
-SCHEDULE = Schedule((GroupPlan((0, 1, 2), 4, (1, 1, 1), (False, False, False)),), prefetch_bytes=0)
+SCHEDULE = Schedule((GroupPlan((0, 1, 2), 4, (1, 1, 1), (False, False, False)),))
 
 
 @pytest.fixture

@@ -21,14 +21,14 @@ from npuc.passes.pipeline import run_passes
 from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.targets import get
 from samples.networks import LOWERING, NAMED, random_network, run_levels, set_target
-from samples.plans import random_schedule
+from samples.plans import random_fetch, random_schedule
 
 PLAN = Schedule(
     groups=(
         GroupPlan((0, 1), 4, (1, 2), (False, True), keep=(7,), ahead=False),
         GroupPlan((2,), 8, (3,), (False,), outer="channels"),
     ),
-    prefetch_bytes=4096,
+    fetch=(0, 0, 1),
     estimate_cycles=1 << 40,
     network_bound_cycles=77,
     peak_sram_bytes=12_000,
@@ -83,7 +83,7 @@ def test_a_foreign_schedule_is_right_or_does_not_fit(tmp_path, seed):
     graph = read_segment(functions(module)[0].operation).graph
     target = ("pico-64", "edge-256", "edge-2048", "u65-512-dram")[seed % 4]
     for _ in range(2):
-        plan = random_schedule(rng, graph)
+        plan = random_fetch(rng, graph, random_schedule(rng, graph), get(target))
         path = written(tmp_path, plan.to_dict())
         try:
             run_levels(random_network(seed, ops=9), target, schedule=path)
@@ -128,11 +128,11 @@ WRONG_FILES = {
     "empty": "",
     "no object": "[]",
     "text": '"npu"',
-    "no groups": '{"prefetch_bytes": 0}',
-    "groups of numbers": '{"groups": [1, 2], "prefetch_bytes": 0}',
-    "groups null": '{"groups": null, "prefetch_bytes": 0}',
-    "no number": '{"groups": [], "prefetch_bytes": "x"}',
-    "another network": '{"groups": [], "prefetch_bytes": 0}',
+    "no groups": '{"fetch": []}',
+    "groups of numbers": '{"groups": [1, 2], "fetch": []}',
+    "groups null": '{"groups": null, "fetch": []}',
+    "no number": '{"groups": [], "fetch": "x"}',
+    "another network": '{"groups": [], "fetch": []}',
 }
 
 

@@ -6,6 +6,7 @@ import pytest
 from torch_mlir import ir
 
 from npuc import dialects, targets
+from npuc.errors import UserInputError
 from npuc.passes._segment import read_segment
 from npuc.passes.base import functions
 from npuc.passes.pipeline import run_passes
@@ -14,7 +15,7 @@ from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.plan.search import search
 from npuc.plan.steps import Compute, Load, LoadParams, Store, channel_chunks, expand
 from samples.networks import NAMED, random_network
-from samples.plans import Drawing, RowMachine, divisible, i8, random_schedule, touched
+from samples.plans import Drawing, RowMachine, divisible, i8, random_fetch, random_schedule, touched
 
 EDGE = targets.get("edge-256")
 
@@ -60,7 +61,7 @@ def test_any_schedule_of_a_random_network(seed):
         graph = graph_of(random_network(seed, ops=int(rng.integers(3, 14))))
     target = targets.get(("pico-64", "edge-256", "edge-2048")[seed % 3])
     for _ in range(4):
-        check_everything(graph, random_schedule(rng, graph), target)
+        check_everything(graph, random_fetch(rng, graph, random_schedule(rng, graph), target), target)
 
 
 @pytest.mark.parametrize("name", sorted(NAMED))
@@ -78,9 +79,9 @@ def two_convolutions() -> Graph:
     return drawing.graph(drawing.conv(drawing.conv(x, 16), 16))
 
 
-def kinds(graph: Graph, group: GroupPlan, prefetch_bytes: int = 0) -> str:
+def kinds(graph: Graph, group: GroupPlan, fetch: tuple[int, ...] = ()) -> str:
     """One letter a step: Load, Params, Compute (by node), Store."""
-    steps = expand(graph, Schedule((group,), prefetch_bytes), EDGE).steps
+    steps = expand(graph, Schedule((group,), fetch), EDGE).steps
     names = {Load: "L", LoadParams: "P", Store: "S"}
     return "".join(str(step.node) if isinstance(step, Compute) else names[type(step)] for step in steps)
 
@@ -101,8 +102,18 @@ def test_chunks_bring_their_parameters_one_after_the_other():
     assert kinds(two_convolutions(), GroupPlan((0, 1), 8, (2, 2), (False, False))) == "LP0P0P1P1S"
 
 
-def test_parameters_are_fetched_ahead_as_far_as_the_budget_goes():
-    assert kinds(two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False)), prefetch_bytes=1 << 20) == "LPP01S"
+def test_parameters_are_fetched_in_front_of_the_step_that_is_named():
+    assert kinds(two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False)), fetch=(0, 0)) == "LPP01S"
+
+
+def test_parameters_cannot_come_behind_their_use():
+    with pytest.raises(UserInputError, match="too late"):
+        kinds(two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False)), fetch=(0, 2))
+
+
+def test_every_parameter_load_needs_its_entry():
+    with pytest.raises(UserInputError, match="not for this network"):
+        kinds(two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False)), fetch=(0,))
 
 
 def test_one_op_may_pass_all_stripes_for_each_chunk_of_channels():

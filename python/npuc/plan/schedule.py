@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a schedule says. It goes to JSON and `#npu.schedule` and back without loss."""
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 from npuc.errors import UserInputError
+from npuc.plan.graph import Graph, escaping
 
 OUTER = ("rows", "channels")
 
@@ -32,10 +35,71 @@ class GroupPlan:
     ahead: bool = True
 
 
-def _choice(value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ValueError(f"'{value}' is none of {', '.join(known)}")
+def _mapping(value: Any, subject: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise ValueError(f"{subject} is {value!r}, wanted named values")
     return value
+
+
+def _list(value: Any, subject: str) -> list[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{subject} is {value!r}, wanted a list")
+    return list(value)
+
+
+def _whole(value: Any, subject: str) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError(f"{subject} is {value!r}, wanted a whole number of at least 0")
+    return value
+
+
+def _wholes(value: Any, subject: str) -> tuple[int, ...]:
+    return tuple(_whole(item, subject) for item in _list(value, subject))
+
+
+def _truth(value: Any, subject: str) -> bool:
+    if type(value) is not bool:
+        raise ValueError(f"{subject} is {value!r}, wanted true or false")
+    return value
+
+
+def _group(values: dict[str, Any], number: int) -> GroupPlan:
+    unknown = set(values) - {item.name for item in fields(GroupPlan)}
+    if unknown:
+        raise ValueError(f"group {number} has the unknown key '{min(unknown)}'")
+    outer = values["outer"]
+    if outer not in OUTER:
+        raise ValueError(f"outer is {outer!r}, wanted {' or '.join(OUTER)}")
+    return GroupPlan(
+        nodes=_wholes(values["nodes"], "nodes"),
+        stripe_rows=_whole(values["stripe_rows"], "stripe_rows"),
+        chunks=_wholes(values["chunks"], "chunks"),
+        stream=tuple(_truth(item, "stream") for item in _list(values["stream"], "stream")),
+        keep=_wholes(values["keep"], "keep"),
+        outer=outer,
+        ahead=_truth(values["ahead"], "ahead"),
+    )
+
+
+def _problems(group: GroupPlan, graph: Graph) -> Iterator[str]:
+    """What cannot be done, in words; the group's ops are those of the graph."""
+    if not group.nodes:
+        yield "it has no ops"
+        return
+    if group.stripe_rows < 1:
+        yield f"stripe_rows is {group.stripe_rows}, wanted at least 1"
+    if len(group.chunks) != len(group.nodes) or len(group.stream) != len(group.nodes):
+        yield f"it has {len(group.nodes)} ops, {len(group.chunks)} chunks and {len(group.stream)} streams, wanted as many"
+        return
+    for index, parts in zip(group.nodes, group.chunks, strict=True):
+        spec = graph.nodes[index].spec
+        if parts < 1 or (parts > 1 and (len(spec.output.shape) - 1 not in spec.splits or parts > spec.output.shape[-1])):
+            yield f"{parts} chunks of '{graph.nodes[index].name}', wanted 1, or parts of output channels that can be cut"
+    strange = set(group.keep) - set(escaping(graph, group.nodes))
+    if strange:
+        yield f"it keeps value {min(strange)}, wanted values made here that others read"
+    if group.outer == "channels" and (len(group.nodes) > 1 or group.keep or graph.nodes[group.nodes[0]].spec.is_view):
+        yield "channels stand outside, wanted one op that moves data, and nothing kept"
 
 
 @dataclass(frozen=True)
@@ -43,14 +107,15 @@ class Schedule:
     """Groups in order, and what the planner knows of the result.
 
     Attributes:
-        prefetch_bytes: parameters fetched ahead of use, at most.
+        fetch: for each parameter load, in the order of use, the number of the compute step in front of which it stands;
+            empty: each at its use.
         estimate_cycles: what the timing engine says.
         network_bound_cycles: no schedule is faster.
         peak_sram_bytes, live_sram_bytes: the placement's top, and the bound that live ranges give.
     """
 
     groups: tuple[GroupPlan, ...]
-    prefetch_bytes: int
+    fetch: tuple[int, ...] = ()
     estimate_cycles: int = 0
     network_bound_cycles: int = 0
     peak_sram_bytes: int = 0
@@ -61,29 +126,36 @@ class Schedule:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, values: dict) -> "Schedule":
-        """The inverse of `to_dict`, from JSON or from the attribute.
+    def from_dict(cls, values: Any) -> "Schedule":
+        """The inverse of `to_dict`, from JSON or from the attribute. Keys that say nothing of the schedule are ignored.
 
         Raises:
-            UserInputError: a key is missing, unknown or of the wrong kind.
+            UserInputError: a key is missing or unknown, or a value of the wrong kind.
         """
+        known = {item.name for item in fields(cls)}
         try:
-            groups = tuple(
-                GroupPlan(
-                    nodes=tuple(int(n) for n in group["nodes"]),
-                    stripe_rows=int(group["stripe_rows"]),
-                    chunks=tuple(int(n) for n in group["chunks"]),
-                    stream=tuple(bool(n) for n in group["stream"]),
-                    keep=tuple(int(n) for n in group["keep"]),
-                    outer=_choice(group["outer"], OUTER),
-                    ahead=bool(group["ahead"]),
-                )
-                for group in values["groups"]
-            )
-            rest = {key: int(value) for key, value in values.items() if key != "groups"}
-            return cls(groups=groups, **rest)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserInputError("the schedule cannot be read", found=str(error), wanted="the form that --save-schedule writes") from error
+            content = _mapping(values, "the schedule")
+            rest = {key: _whole(content[key], key) for key in known & set(content) - {"groups", "fetch"}}
+            groups = tuple(_group(_mapping(group, f"group {number}"), number) for number, group in enumerate(_list(content["groups"], "groups")))
+            return cls(groups=groups, fetch=_wholes(content.get("fetch", []), "fetch"), **rest)
+        except KeyError as error:
+            raise UserInputError(f"the schedule has no {error}", wanted="the form that --save-schedule writes") from error
+        except ValueError as error:
+            raise UserInputError(f"the schedule cannot be read: {error}", wanted="the form that --save-schedule writes") from error
+
+    def check(self, graph: Graph) -> None:
+        """Hold a schedule that came from outside against the network.
+
+        Raises:
+            UserInputError: it is not for this network, or asks for what cannot be done.
+        """
+        covered = [index for group in self.groups for index in group.nodes]
+        if covered != list(range(len(graph.nodes))):
+            wanted = f"each of the ops 0..{len(graph.nodes) - 1} once, in order"
+            raise UserInputError("the schedule is not for this network", found=f"ops {covered[:8]}", wanted=wanted)
+        for number, group in enumerate(self.groups):
+            for problem in _problems(group, graph):
+                raise UserInputError(f"group {number} of the schedule cannot be done: {problem}", layer=graph.nodes[group.nodes[0]].name)
 
     def with_result(self, **values: int) -> "Schedule":
         """The same decisions with what is known of the result."""

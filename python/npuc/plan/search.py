@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from npuc.errors import DoesNotFit
 from npuc.isa.base import Operand, Space
 from npuc.ops.base import OpSpec, dense_operand
-from npuc.plan.graph import Graph, Node, entering, escaping, row_bytes, rows
+from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
 from npuc.plan.place import Placement, place
+from npuc.plan.prefetch import fetch_positions
 from npuc.plan.price import price_schedule
 from npuc.plan.schedule import GroupPlan, Schedule
-from npuc.plan.steps import Steps, align, channel_chunks, expand
+from npuc.plan.steps import Compute, Steps, align, channel_chunks, expand
 from npuc.plan.stripes import Footprints, Profile, profile
 from npuc.targets.base import Target, ceil_div
 
@@ -26,8 +27,8 @@ log = logging.getLogger("npuc")
 MAX_GROUP = 10
 # fractions of the SRAM that the closed forms may plan with; placement may need slack for fragmentation
 SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
-# parameters fetched ahead, as fractions of the SRAM, largest first
-PREFETCH_LADDER = (0.5, 0.25, 0.125, 0.0625, 0.0)
+# parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
+PREFETCH_LADDER = (1.0, 0.97, 0.93, 0.87, 0.8, 0.7, 0.5)
 # parameters below this size are not worth a second pass over the input
 MIN_CHUNKED_BYTES = 4096
 # one part in so many of a group's DMA time counts although it may be hidden
@@ -78,6 +79,13 @@ class Planner:
             spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
             self._cycles[key] = spec_cycles(spec, self.target)
         return self._cycles[key]
+
+    def step_cycles(self, step: Compute) -> int:
+        """Cycles of a compute step: the tile's, by its share of the output channels."""
+        node = self.graph.nodes[step.node]
+        axis = row_axis(node.spec.output)
+        cycles = self.tile_cycles(node, rows(node.spec.output) if axis is None else step.region[axis][1])
+        return cycles * step.region[-1][1] // node.spec.output.shape[-1] if step.region else cycles
 
     def _chunks(self, node: Node, fraction: int) -> int:
         """Parts that the node's parameters are streamed in."""
@@ -262,6 +270,9 @@ class Planner:
             most = ceil_div(node.spec.output.shape[-1], self.target.array.granule[2])
             by_size = (self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))
             wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, *by_size)}
+            if not striped:
+                # the input stays whatever the chunk, and small chunks can be fetched further ahead
+                wanted = {parts for parts in wanted if self._chunk_bytes(node, parts) <= self.target.sram.bytes // (CHUNK_FRACTION - 4)}
             for parts in sorted(wanted - {1}):
                 found += [self.evaluate_by_channels(index, height, parts, ahead) for ahead in ((True, False) if striped else (True,))]
         return found
@@ -386,8 +397,7 @@ def search(graph: Graph, target: Target, progress: Callable[[str], None] | None 
 
 def _fit(planner: Planner, longest: int) -> Result | None:
     """The partition with as little slack as placement needs; None where only the other partition fits."""
-    graph, target = planner.graph, planner.target
-    capacity = target.sram.bytes
+    capacity = planner.target.sram.bytes
     for slack in SLACK_LADDER:
         budget = int(capacity * slack)
         try:
@@ -397,12 +407,27 @@ def _fit(planner: Planner, longest: int) -> Result | None:
                 continue
             chosen = planner.partition(capacity, longest)
         for groups in dict.fromkeys((planner.with_kept(chosen, budget), tuple(candidate.group for candidate in chosen))):
-            for fraction in PREFETCH_LADDER:
-                schedule = Schedule(groups, prefetch_bytes=int(capacity * fraction))
-                steps, placement = lay_out(graph, schedule, target, planner.footprints)
-                if placement.peak_bytes <= capacity:
-                    return finish(graph, target, schedule, steps, placement)
+            found = _with_prefetch(planner, groups)
+            if found is not None:
+                return found
     return None
+
+
+def _with_prefetch(planner: Planner, groups: tuple[GroupPlan, ...]) -> Result | None:
+    """`groups` with parameters fetched as far ahead as placement bears; None where they do not fit even without."""
+    graph, target = planner.graph, planner.target
+    capacity = target.sram.bytes
+    plain = Schedule(groups)
+    steps, placement = lay_out(graph, plain, target, planner.footprints)
+    if placement.peak_bytes > capacity:
+        return None
+    cycles = [planner.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
+    for part in PREFETCH_LADDER:
+        schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
+        ahead, where = lay_out(graph, schedule, target, planner.footprints)
+        if where.peak_bytes <= capacity:
+            return finish(graph, target, schedule, ahead, where)
+    return finish(graph, target, plain, steps, placement)
 
 
 def finish(graph: Graph, target: Target, schedule: Schedule, steps: Steps, placement: Placement) -> Result:

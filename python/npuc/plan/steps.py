@@ -7,6 +7,7 @@ Queues and semaphores later let them overlap as far as the bytes allow.
 
 from dataclasses import dataclass, field, replace
 
+from npuc.errors import UserInputError
 from npuc.ops.base import Region
 from npuc.plan.graph import Graph, Node, entering, escaping, row_bytes, rows, with_rows
 from npuc.plan.schedule import GroupPlan, Schedule
@@ -163,12 +164,16 @@ class _Expansion:
 
 
 def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> Steps:
-    """Spell `schedule` out. Parameters are fetched ahead of use as far as `schedule.prefetch_bytes` allows."""
+    """Spell `schedule` out.
+
+    Raises:
+        UserInputError: `schedule.fetch` does not fit the parameter loads that the groups make.
+    """
     state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
     for number, group in enumerate(schedule.groups):
         expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
         expand_group(state, number, group)
-    items = _prefetch_params(state)
+    items = _fetched_ahead(state)
     for position, item in enumerate(items):
         for number in item.touched:
             state.buffers[number].touch(position)
@@ -319,38 +324,33 @@ def _chunk_param_bytes(node: Node, chunk: tuple[int, int], parts: int) -> int:
     return node.spec.param_bytes() if parts == 1 else node.spec.tile(chunk_region(node.spec.output.whole, chunk)).spec.param_bytes()
 
 
-def _prefetch_params(state: _Expansion) -> list[_Item]:
-    """Move every parameter load ahead of earlier computes while the bytes fetched and not yet used stay in the budget.
+def _fetched_ahead(state: _Expansion) -> list[_Item]:
+    """Parameter loads moved in front of the compute steps that `schedule.fetch` names; without it they stand at their use.
 
-    The order among loads is kept, so the in-order DMA queue delivers what is needed first, first.
+    Never in front of feature maps that are needed sooner: a load stands directly before a compute step.
     """
-    budget = state.schedule.prefetch_bytes
-    plain = [item for item in state.items if not isinstance(item.step, LoadParams)]
-    loads = [(position, item) for position, item in enumerate(state.items) if isinstance(item.step, LoadParams)]
-    # position among the plain items before which each load stands today
-    use: list[tuple[int, _Item]] = [(position - order, item) for order, (position, item) in enumerate(loads)]
+    fetch = state.schedule.fetch
+    if not fetch:
+        return state.items
     slots: dict[int, list[_Item]] = {}
-    waiting: list[tuple[int, int]] = []
-    earliest = 0
-    for wanted, item in use:
-        assert isinstance(item.step, LoadParams)
-        size = state.buffers[item.step.buffer].size_bytes
-        # bytes of loads not yet consumed at the candidate position must leave room for this one
-        position = earliest
-        while position < wanted and sum(b for u, b in waiting if u >= position) + size > budget:
-            position = min(u for u, b in waiting if u >= position) + 1 if any(u >= position for u, _ in waiting) else wanted
-        position = min(position, wanted)
-        slots.setdefault(position, []).append(item)
-        waiting = [(u, b) for u, b in waiting if u >= position]
-        waiting.append((wanted, size))
-        earliest = position
+    number = loads = 0
+    for item in state.items:
+        if isinstance(item.step, LoadParams):
+            if loads < len(fetch) and fetch[loads] > number:
+                found, wanted = f"load {loads} stands at compute step {fetch[loads]}", f"at most {number}, where it is used"
+                raise UserInputError("the schedule fetches parameters too late", found=found, wanted=wanted)
+            slots.setdefault(fetch[loads] if loads < len(fetch) else number, []).append(item)
+            loads += 1
+        number += isinstance(item.step, Compute)
+    if loads != len(fetch):
+        raise UserInputError("the schedule is not for this network", found=f"{len(fetch)} entries of fetch", wanted=f"{loads}, one a parameter load")
     merged: list[_Item] = []
-    early: list[_Item] = []
-    for position, item in enumerate(plain):
-        early.extend(slots.get(position, ()))
+    number = 0
+    for item in state.items:
+        if isinstance(item.step, LoadParams):
+            continue
         if isinstance(item.step, Compute):
-            # never in front of feature maps that are needed sooner
-            merged.extend(early)
-            early = []
+            merged.extend(slots.get(number, ()))
+            number += 1
         merged.append(item)
-    return merged + early
+    return merged
