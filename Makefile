@@ -74,6 +74,7 @@ golden: $(DEV)
 	$(BIN)/python -m pytest -q test/golden --update-golden
 
 bench: $(DEV)
+	$(BIN)/python bench/networks.py
 	$(BIN)/python bench/accuracy.py resnet20
 	$(BIN)/python bench/accuracy.py efficientnet_lite0
 
