@@ -35,6 +35,11 @@ def i8(*shape):
     return TensorType(tuple(shape), "i8")
 
 
+def raw_or_i8(rng):
+    """The result type to ask an op with an accumulator for: now and then the accumulators themselves."""
+    return TensorType((), "i32" if rng.random() < 0.2 else "i8")
+
+
 def zero_point(rng):
     """A zero point of an i8."""
     return upto(rng, 127, -128)

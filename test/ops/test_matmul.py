@@ -6,7 +6,7 @@ import pytest
 
 from npuc.ops.matmul import Matmul
 from npuc.targets import get
-from ops.harness import i8, int_rescale, pick, random_rescale, upto, values, zero_point
+from ops.harness import i8, int_rescale, pick, random_rescale, raw_or_i8, upto, values, zero_point
 
 torch = pytest.importorskip("torch")
 
@@ -19,7 +19,7 @@ def random_spec(rng):
     a = i8(*left, *((depth, rows) if flip_a else (rows, depth)))
     b = i8(*right, *((columns, depth) if flip_b else (depth, columns)))
     return Matmul.of(
-        a, b, transpose_a=flip_a, transpose_b=flip_b, zp_a=zero_point(rng), zp_b=pick(rng, 0, zero_point(rng)),
+        a, b, output=raw_or_i8(rng), transpose_a=flip_a, transpose_b=flip_b, zp_a=zero_point(rng), zp_b=pick(rng, 0, zero_point(rng)),
         rescale=random_rescale(rng, 1, 1 / (40 * depth)),
     )  # fmt: skip
 
@@ -31,7 +31,8 @@ def test_reference_equals_torch_matmul(seed):
     a, b = values(rng, spec)
     left, right = torch.from_numpy(a.astype(np.float64) - spec.zp_a), torch.from_numpy(b.astype(np.float64) - spec.zp_b)
     acc = torch.matmul(left.mT if spec.transpose_a else left, right.mT if spec.transpose_b else right)
-    np.testing.assert_array_equal(spec.reference(a, b), int_rescale(acc.numpy().astype(np.int64), spec.rescale))
+    acc = acc.numpy().astype(np.int64)
+    np.testing.assert_array_equal(spec.reference(a, b), acc if spec.output.dtype == "i32" else int_rescale(acc, spec.rescale))
 
 
 def test_a_product_too_deep_for_the_accumulator_is_refused():

@@ -17,7 +17,7 @@ from npuc.targets.base import Target
 class Conv2d(Instruction):
     """out = table[clamp(((sum((x - zp_x) * (w - zp_w)) + bias) * multiplier + round) >> shift) + zp_out, lo, hi) + 128].
 
-    Without a table the clamped value itself is the result.
+    Without a table the clamped value itself is the result. An i32 output receives the accumulators themselves, sum + bias.
     """
 
     opcode: ClassVar[int] = 1
@@ -28,7 +28,7 @@ class Conv2d(Instruction):
     weights: Operand = operand("weights i8 [O, KH, KW, C / groups]", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
-    ofm: Operand = operand("output i8 [N, OH, OW, O]", role="out")
+    ofm: Operand = operand("output i8 [N, OH, OW, O], or i32: the accumulators", role="out")
     stride_h: int = u8("rows from one window to the next", 1)
     stride_w: int = u8("columns from one window to the next", 1)
     dilation_h: int = u8("rows from one tap to the next", 1)
@@ -105,8 +105,11 @@ class Conv2d(Instruction):
 
 def mac_problems(instruction: Any) -> Iterator[str]:
     """What every convolution demands of its operands."""
-    for name in ("ifm", "weights", "scales", "table", "ofm"):
+    for name in ("ifm", "weights", "scales", "table"):
         yield from dtype_problems(name, getattr(instruction, name), DType.I8)
+    yield from dtype_problems("ofm", instruction.ofm, DType.I8, DType.I32)
+    if instruction.ofm.dtype is DType.I32 and instruction.table.present:
+        yield "a table is present with an i32 output, wanted none: it looks up i8"
     if instruction.table.present:
         yield from shape_problems("table", instruction.table.shape, (1, 1, 1, 256))
     yield from clamp_problems(DType.I8, instruction.zp_out, instruction.lo, instruction.hi)
@@ -133,7 +136,10 @@ def block_limits(instruction: Any, target: Target) -> Iterator[str]:
 def mac_output(
     instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
 ) -> None:
-    """Rescale accumulators i32 [N, OH, OW, O], look them up where there is a table, and store them."""
+    """Rescale accumulators i32 [N, OH, OW, O], look them up where there is a table, and store them; an i32 output stores them as they are."""
+    if instruction.ofm.dtype is DType.I32:
+        instruction.ofm.write(memory[instruction.ofm.space], acc)
+        return
     y = kernels.rescale(
         acc=acc, multiplier=multiplier, shift=shift, zp_out=instruction.zp_out,
         lo=instruction.lo, hi=instruction.hi, double_round=bool(instruction.double_round),

@@ -26,7 +26,7 @@ class DepthwiseConv2d(Instruction):
     weights: Operand = operand("weights i8 [1, KH, KW, C * M]", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, C * M, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
-    ofm: Operand = operand("output i8 [N, OH, OW, C * M]", role="out")
+    ofm: Operand = operand("output i8 [N, OH, OW, C * M], or i32: the accumulators", role="out")
     stride_h: int = u8("rows from one window to the next", 1)
     stride_w: int = u8("columns from one window to the next", 1)
     dilation_h: int = u8("rows from one tap to the next", 1)

@@ -18,7 +18,7 @@ from npuc.targets.base import Target, ceil_div
 class Matmul(Instruction):
     """out[b, m, n] = clamp(((sum_k (a - zp_a) * (b - zp_b)) * multiplier + round) >> shift) + zp_out, lo, hi).
 
-    Strides are free, so a transposed factor is a view. The array takes the rows of `a` as pixels, folded over all its rows; a block
+    An i32 output receives the sums themselves. Strides are free, so a transposed factor is a view. The array takes the rows of `a` as pixels, folded over all its rows; a block
     is block_h * block_w rows of M by block_c columns of N; `b` plays the weights.
     """
 
@@ -28,7 +28,7 @@ class Matmul(Instruction):
 
     a: Operand = operand("left factor i8 [1, B, M, K]", role="in")
     b: Operand = operand("right factor i8 [1, B, K, N]", role="in")
-    ofm: Operand = operand("product i8 [1, B, M, N]", role="out")
+    ofm: Operand = operand("product i8 [1, B, M, N], or i32: the sums", role="out")
     zp_a: int = i16("zero point of a")
     zp_b: int = i16("zero point of b")
     zp_out: int = i16("zero point of the output")
@@ -52,7 +52,7 @@ class Matmul(Instruction):
         return MacWork(
             images=1, matrices=batch, out=(height, width, self.ofm.shape[3]), in_channels=depth, groups=1, channel_step=0,
             kernel=(1, 1), strides=(1, 1), dilation=(1, 1), image=(height, width), pads=(0, 0),
-            ifm=Layout(self.a.space, 1, (a_row * width, a_row, a_column)), ofm=Layout(self.ofm.space, 1, (o_row * width, o_row, o_column)),
+            ifm=Layout(self.a.space, 1, (a_row * width, a_row, a_column)), ofm=Layout(self.ofm.space, self.ofm.dtype.bytes, (o_row * width, o_row, o_column)),
             weights=self.b.space, output_kind="clamp",
         )  # fmt: skip
 
@@ -75,8 +75,9 @@ class Matmul(Instruction):
         return self.cost(target)[1]
 
     def problems(self) -> Iterator[str]:
-        for name in ("a", "b", "ofm"):
+        for name in ("a", "b"):
             yield from dtype_problems(name, getattr(self, name), DType.I8)
+        yield from dtype_problems("ofm", self.ofm, DType.I8, DType.I32)
         if any(self.a.pad) or any(self.b.pad):
             yield "a or b is padded, wanted factors without padding"
         _, batch, rows, depth = self.a.shape
@@ -95,6 +96,9 @@ class Matmul(Instruction):
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         a, b = self.a.read(memory[self.a.space])[0], self.b.read(memory[self.b.space])[0]
         acc = kernels.matmul_acc(a=a, b=b, zp_a=self.zp_a, zp_b=self.zp_b)
+        if self.ofm.dtype is DType.I32:
+            self.ofm.write(memory[self.ofm.space], acc[None])
+            return
         y = kernels.rescale(
             acc=acc, multiplier=np.array([self.multiplier], np.int32), shift=np.array([self.shift], np.int32),
             zp_out=self.zp_out, lo=self.lo, hi=self.hi, double_round=bool(self.double_round),

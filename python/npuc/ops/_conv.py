@@ -23,6 +23,11 @@ def parameter_problems(weights: TensorType, bias: TensorType, channels: int, zp_
     yield from rescale_ok(rescale, (1, channels), "i8")
 
 
+def result_dtype(output: TensorType) -> str:
+    """i32 where the result is the accumulators themselves (an output of that type), else i8."""
+    return "i32" if output.dtype == "i32" else "i8"
+
+
 def param_bytes(channels: int, weights: TensorType) -> int:
     """Size of the blob: one record an output channel, then the weights."""
     return RECORD.itemsize * channels + weights.elements

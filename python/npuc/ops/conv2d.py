@@ -24,8 +24,8 @@ from npuc.targets.base import Target
 class Conv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j,c of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, c] - zp_x) * (k[o,i,j,c] - zp_w)).
 
-    input i8 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 [O] -> i8 [N, OH, OW, O]. Output channel o reads the input
-    channels of its group o // (O / groups). Positions outside the image contribute 0. OH = floor((H + top + bottom - reach) / sh)
+    input i8 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 [O] -> i8 [N, OH, OW, O]; or -> i32: the accumulators, and the
+    rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups). Positions outside the image contribute 0. OH = floor((H + top + bottom - reach) / sh)
     + 1, reach = (KH - 1) * dh + 1; rows that the stride never reaches stay unread.
     """
 
@@ -60,12 +60,12 @@ class Conv2d(OpSpec):
 
     def infer(self) -> TensorType:
         rows, columns = self._axes()
-        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[0]), "i8")
+        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[0]), _conv.result_dtype(self.output))
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
         acc = kernels.conv2d_acc(x, weights, bias, self.zp_x, self.zp_w, self.strides, self.dilation, self.pads, self.groups)
-        return self.rescale.apply(acc)
+        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
 
     @property
     def splits(self) -> frozenset[int]:
@@ -103,7 +103,7 @@ class Conv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from element_types(self, target, "i8", "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation, self.groups)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:

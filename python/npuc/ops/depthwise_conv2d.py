@@ -24,8 +24,8 @@ from npuc.targets.base import Target
 class DepthwiseConv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, o // M] - zp_x) * (k[i,j,o] - zp_w)).
 
-    input i8 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 [C * M] -> i8 [N, OH, OW, C * M]. Positions outside the image
-    contribute 0. OH as in conv2d.
+    input i8 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 [C * M] -> i8 [N, OH, OW, C * M]; or -> i32: the accumulators, and
+    the rescale has no meaning. Positions outside the image contribute 0. OH as in conv2d.
     """
 
     name: ClassVar[str] = "depthwise_conv2d"
@@ -60,11 +60,12 @@ class DepthwiseConv2d(OpSpec):
 
     def infer(self) -> TensorType:
         rows, columns = self._axes()
-        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[2]), "i8")
+        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[2]), _conv.result_dtype(self.output))
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
-        return self.rescale.apply(kernels.depthwise_acc(x, weights, bias, self.zp_x, self.zp_w, self.strides, self.dilation, self.pads))
+        acc = kernels.depthwise_acc(x, weights, bias, self.zp_x, self.zp_w, self.strides, self.dilation, self.pads)
+        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
 
     @property
     def splits(self) -> frozenset[int]:
@@ -93,7 +94,7 @@ class DepthwiseConv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from element_types(self, target, "i8", "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:

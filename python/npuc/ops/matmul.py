@@ -12,7 +12,7 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops._checks import at_most, dtype_is, element_types, in_range, rank_is, rescale_ok
-from npuc.ops._conv import I32_MAX
+from npuc.ops._conv import I32_MAX, result_dtype
 from npuc.ops._views import broadcast, part, permuted
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
@@ -22,7 +22,8 @@ from npuc.targets.base import Target
 class Matmul(OpSpec):
     """y[..., m, n] = rescale(sum over k of (a[..., m, k] - zp_a) * (b[..., k, n] - zp_b)).
 
-    a i8 [..., M, K] (with transpose_a [..., K, M]), b i8 [..., K, N] (with transpose_b [..., N, K]) -> i8 [..., M, N], rank 2 to 4.
+    a i8 [..., M, K] (with transpose_a [..., K, M]), b i8 [..., K, N] (with transpose_b [..., N, K]) -> i8 [..., M, N], rank 2 to 4; or -> i32: the
+    sums, and the rescale has no meaning.
     Batch dimensions are equal, or 1 on one side.
     """
 
@@ -63,13 +64,14 @@ class Matmul(OpSpec):
 
     def infer(self) -> TensorType:
         batch = tuple(max(x, y) for x, y in zip(self.inputs[0].shape[:-2], self.inputs[1].shape[:-2], strict=True))
-        return TensorType((*batch, self._sizes[0], self._sizes[3]), "i8")
+        return TensorType((*batch, self._sizes[0], self._sizes[3]), result_dtype(self.output))
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         a, b = inputs
         left = np.swapaxes(a, -1, -2) if self.transpose_a else a
         right = np.swapaxes(b, -1, -2) if self.transpose_b else b
-        return self.rescale.apply(kernels.matmul_acc(left, right, self.zp_a, self.zp_b))
+        acc = kernels.matmul_acc(left, right, self.zp_a, self.zp_b)
+        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
 
     @property
     def splits(self) -> frozenset[int]:
@@ -92,7 +94,7 @@ class Matmul(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from element_types(self, target, "i8", "i32")
         yield from self._accumulator()
 
     def _accumulator(self) -> Iterator[Refusal]:
