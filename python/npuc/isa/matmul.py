@@ -18,8 +18,8 @@ from npuc.targets.base import Target, ceil_div
 class Matmul(Instruction):
     """out[b, m, n] = clamp(((sum_k (a - zp_a) * (b - zp_b)) * multiplier + round) >> shift) + zp_out, lo, hi).
 
-    An i32 output receives the sums themselves. Strides are free, so a transposed factor is a view. The array takes the rows of `a` as pixels, folded over all its rows; a block
-    is block_h * block_w rows of M by block_c columns of N; `b` plays the weights.
+    An i32 output receives the sums themselves. Strides are free, so a transposed factor is a view. The array takes the rows of `a` as
+    pixels, folded over all its rows; a block is block_h * block_w rows of M by block_c columns of N; `b` plays the weights.
     """
 
     opcode: ClassVar[int] = 3

@@ -25,8 +25,9 @@ class Conv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j,c of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, c] - zp_x) * (k[o,i,j,c] - zp_w)).
 
     input i8 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 [O] -> i8 [N, OH, OW, O]; or -> i32: the accumulators, and the
-    rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups). Positions outside the image contribute 0. OH = floor((H + top + bottom - reach) / sh)
-    + 1, reach = (KH - 1) * dh + 1; rows that the stride never reaches stay unread.
+    rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups). Positions outside the image
+    contribute 0. OH = floor((H + top + bottom - reach) / sh) + 1, reach = (KH - 1) * dh + 1; rows that the stride never reaches stay
+    unread.
     """
 
     name: ClassVar[str] = "conv2d"
