@@ -15,7 +15,7 @@ from npuc.dialects.attrs import to_attr
 from npuc.errors import HazardError, InternalError, ValidationError
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.sync import Signal, Wait
-from npuc.passes import convert_npu_to_npu_cmd, npu_fuse_activations, npu_place_buffers
+from npuc.passes import convert_npu_to_npu_cmd, npu_fuse_activations
 from npuc.passes.base import operations, target_of
 from npuc.passes.npu_fuse_pads import NpuFusePads
 from npuc.passes.npu_partition import NpuPartition
@@ -23,7 +23,7 @@ from npuc.passes.npu_place_buffers import NpuPlaceBuffers
 from npuc.passes.npu_schedule import NpuSchedule
 from npuc.passes.npu_tile import _Tiler
 from npuc.passes.pipeline import DEFAULT, run_passes
-from npuc.plan.place import Placement
+from npuc.plan import place
 from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.runtime import load
 from npuc.validate import Validator
@@ -173,7 +173,7 @@ def test_the_network_is_right_without_a_plant(tmp_path, pipeline):
 
 def test_buffers_on_one_address_are_refused_by_the_independent_check(pipeline, monkeypatch):
     """The placed form is still executed by value, so an overlap is found by `check_placement`, in the pass itself."""
-    monkeypatch.setattr(npu_place_buffers, "place", lambda buffers, capacity: Placement((0,) * len(buffers), 0, 0))
+    monkeypatch.setattr(place, "_first_fit", lambda buffers, order: ((0,) * len(buffers), 16))
     with pytest.raises(InternalError) as caught:
         run_passes(network(), pipeline)
     assert caught.value.message == "the placement is wrong"

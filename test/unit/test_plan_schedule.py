@@ -16,7 +16,6 @@ from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
 from npuc.passes._segment import read_segment
 from npuc.passes.base import functions, target_of
-from npuc.passes.npu_schedule import schedule_of
 from npuc.passes.pipeline import run_passes
 from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.targets import get
@@ -69,7 +68,7 @@ def test_the_attribute_and_back():
 def test_a_replayed_schedule_makes_the_same_program(tmp_path, name):
     first = scheduled(name, "edge-256", 48)
     content = schedule_content(first)
-    assert schedule_of(functions(first)[0].operation).to_dict().keys() <= content.keys()
+    assert Schedule.from_dict(content).to_dict().keys() <= content.keys()
     levels = [run_levels(NAMED[name](), "edge-256", 48, schedule=path) for path in (None, written(tmp_path, content))]
     assert levels[0].program.to_bytes() == levels[1].program.to_bytes()
 
@@ -102,6 +101,12 @@ def test_lower_takes_a_schedule_file(tmp_path):
     assert programs[0] == programs[1]
 
 
+def test_a_path_may_have_spaces_and_brackets(tmp_path):
+    folder = tmp_path / "a b,c}"
+    folder.mkdir()
+    lower(NAMED["residuals"](), get("edge-256"), schedule=written(folder, schedule_content(scheduled("residuals"))))
+
+
 def test_a_replay_says_what_it_costs_anew(tmp_path):
     """Figures in the file are not believed."""
     content = schedule_content(scheduled("conv_chain"))
@@ -128,6 +133,8 @@ WRONG_FILES = {
     "empty": "",
     "no object": "[]",
     "text": '"npu"',
+    "a number": "5",
+    "null": "null",
     "no groups": '{"fetch": []}',
     "groups of numbers": '{"groups": [1, 2], "fetch": []}',
     "groups null": '{"groups": null, "fetch": []}',
@@ -164,13 +171,44 @@ def _edit(group: int, **values):
     return change
 
 
+def _every(**values):
+    """A change of all groups; a list stands for one entry an op."""
+
+    def change(content: dict) -> None:
+        for group in content["groups"]:
+            group.update({key: value * len(group["nodes"]) if isinstance(value, list) else value for key, value in values.items()})
+
+    return change
+
+
 WRONG_PLANS = {
     "ops twice": lambda content: content["groups"].append(content["groups"][0]),
     "ops left out": lambda content: content["groups"].pop(),
     "another op": _edit(0, nodes=[99]),
+    "a negative op": _edit(0, nodes=[-1]),
     "no stripe height": _edit(0, stripe_rows=None),
+    "a stripe of nothing": _edit(0, stripe_rows=0),
+    "a stripe of less than nothing": _edit(0, stripe_rows=-1),
+    "a broken stripe": _edit(0, stripe_rows=2.7),
+    "a stripe in words": _edit(0, stripe_rows="2"),
+    "no chunks": _every(chunks=[0]),
+    "less than no chunks": _every(chunks=[-1]),
+    "chunks too few": _edit(0, chunks=[]),
+    "chunks too many": _edit(0, chunks=[1] * 99),
+    "more chunks than channels": _every(chunks=[99]),
+    "streams too few": _edit(0, stream=[]),
+    "streams in words": _every(stream=["no"]),
+    "kept what is not there": _edit(0, keep=[999]),
+    "kept what is not made here": _edit(0, keep=[0]),
+    "kept a negative value": _edit(0, keep=[-1]),
+    "channels outside of several ops": _every(outer="channels"),
     "an unknown order": _edit(0, outer="diagonal"),
+    "ahead in words": _edit(0, ahead="yes"),
     "a key is missing": lambda content: content["groups"][0].pop("chunks"),
+    "an unknown key": _edit(0, colour="red"),
+    "fetched too late": lambda content: content.update(fetch=[999] * len(content["fetch"])),
+    "fetches too few": lambda content: content.update(fetch=content["fetch"][:-1]),
+    "fetched before the start": lambda content: content.update(fetch=[-1] * len(content["fetch"])),
 }
 
 
