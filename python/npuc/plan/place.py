@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses for buffers with lifetimes: dynamic storage allocation by first fit, several orders, the best kept."""
+"""Addresses for buffers with lifetimes: dynamic storage allocation by first fit in several orders, the best improved step by step."""
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,9 @@ class Placement:
     def optimal(self) -> bool:
         return self.peak_bytes == self.live_bytes
 
+
+# buffers that the search for a better order may place, all tries together
+PLACED_BUFFERS = 12_000
 
 Lifetime = tuple[int, int, int]
 """size in bytes, first position, last position (inclusive)."""
@@ -40,26 +44,60 @@ def live_bound(buffers: Sequence[Lifetime]) -> int:
 
 
 def place(buffers: Sequence[Lifetime], capacity_bytes: int) -> Placement:
-    """Offsets so that buffers alive together do not overlap; stops at the first order that meets the live bound.
+    """Offsets so that buffers alive together do not overlap; stops at the first that fits or meets the live bound.
 
     The result may exceed `capacity_bytes`; the caller compares `peak_bytes`.
     """
     bound = live_bound(buffers)
     count = len(buffers)
-    orders = (
-        sorted(range(count), key=lambda i: (-buffers[i][0], buffers[i][1], i)),
-        sorted(range(count), key=lambda i: (-buffers[i][0] * (buffers[i][2] - buffers[i][1] + 1), i)),
-        sorted(range(count), key=lambda i: (buffers[i][1], -buffers[i][0], i)),
-        sorted(range(count), key=lambda i: (-(buffers[i][2] - buffers[i][1]), -buffers[i][0], i)),
+    keys = (
+        lambda i: (-buffers[i][0], buffers[i][1]),
+        lambda i: (-buffers[i][0] * (buffers[i][2] - buffers[i][1] + 1),),
+        lambda i: (-buffers[i][2], buffers[i][1]),
+        lambda i: (buffers[i][1] - buffers[i][2], -buffers[i][0]),
+        lambda i: (buffers[i][1], -buffers[i][0]),
     )
     best: Placement | None = None
-    for order in orders:
-        offsets, peak = _first_fit(buffers, order)
+    order: list[int] = []
+    for key in keys:
+        tried = sorted(range(count), key=lambda i: (*key(i), i))
+        offsets, peak = _first_fit(buffers, tried)
         if best is None or peak < best.peak_bytes:
-            best = Placement(offsets, peak, bound)
-        if best.peak_bytes == bound or best.peak_bytes <= capacity_bytes:
-            break
+            best, order = Placement(offsets, peak, bound), tried
+        if best.peak_bytes <= max(bound, capacity_bytes):
+            return best
     assert best is not None
+    return _climb(buffers, order, best, capacity_bytes) if bound <= capacity_bytes else best
+
+
+def _climb(buffers: Sequence[Lifetime], order: list[int], best: Placement, capacity_bytes: int) -> Placement:
+    """Move what lies on top ahead in the order, a step at a time; a fixed number of tries, the same in every run."""
+    chance = random.Random(0)
+    count = len(order)
+    current = best.peak_bytes
+    offsets = best.offsets
+    for _ in range(PLACED_BUFFERS // max(count, 1)):
+        top = [i for i in order if offsets[i] + buffers[i][0] == current]
+        mover = chance.choice(top)
+        # with whom it shares its lifetime decides where it can go
+        _, first, last = buffers[mover]
+        place_of = order.index(mover)
+        ahead = [k for k in range(place_of) if buffers[order[k]][1] <= last and buffers[order[k]][2] >= first]
+        if not ahead:
+            break
+        tried = order.copy()
+        other = chance.choice(ahead)
+        if chance.random() < 0.5:
+            tried.insert(other, tried.pop(place_of))
+        else:
+            tried[other], tried[place_of] = tried[place_of], tried[other]
+        placed, peak = _first_fit(buffers, tried)
+        if peak <= current:
+            order, offsets, current = tried, placed, peak
+            if peak < best.peak_bytes:
+                best = Placement(placed, peak, best.live_bytes)
+            if peak <= max(best.live_bytes, capacity_bytes):
+                break
     return best
 
 

@@ -28,9 +28,11 @@ MAX_GROUP = 10
 # fractions of the SRAM that the closed forms may plan with; placement may need slack for fragmentation
 SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
-PREFETCH_LADDER = (1.0, 0.97, 0.93, 0.87, 0.8, 0.7, 0.5)
+PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
 # parameters below this size are not worth a second pass over the input
 MIN_CHUNKED_BYTES = 4096
+# a value between groups may take the SRAM divided by this before the estimate takes it to go off chip
+KEEP_FRACTION = 5
 # one part in so many of a group's DMA time counts although it may be hidden
 TRAFFIC_WEIGHT = 8
 # what a command costs beside its own cycles, in this estimate: waiting for others, and everybody's time to handle it
@@ -64,7 +66,9 @@ class Planner:
         self.graph, self.target = graph, target
         self.footprints = Footprints(graph)
         self._cycles: dict[tuple[int, int], int] = {}
-        self._groups: dict[tuple[int, int, bool], list[_Candidate]] = {}
+        self._groups: dict[tuple[int, int, bool, int], list[_Candidate]] = {}
+        # values between groups of at most this size are taken to stay in SRAM
+        self.keep_bytes = 0
         self._profiles: dict[tuple[int, int, int, bool], Profile] = {}
         self.considered = 0
 
@@ -138,7 +142,8 @@ class Planner:
                     compute += cycles
                     # parameters are fetched a little ahead only: an op that is short of them waits
                     stalled += max(cycles, fetches[node.index]) if again and node.spec.param_bytes() else cycles
-        inputs, outputs = entering(graph, members), escaping(graph, members)
+        inputs = [value for value in entering(graph, members) if not self._stays(value)]
+        outputs = [value for value in escaping(graph, members) if not self._stays(value)]
         load = sum(dram.cycles(graph.types[value].bytes) for value in inputs) + len(inputs) * count * dram.read_latency
         store = sum(dram.cycles(graph.types[value].bytes) for value in outputs) + len(outputs) * count * dram.write_latency
         fetch = sum(fetches[node.index] for node in nodes if node.spec.param_bytes()) * (count if not hold and not single else 1)
@@ -154,6 +159,11 @@ class Planner:
         cycles += (load + fetch + store) // TRAFFIC_WEIGHT + (tiles + fetched) * COMMAND_CYCLES
         peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
         return _Candidate(group, cycles, peak)
+
+    def _stays(self, value: int) -> bool:
+        """Whether the estimate takes a value between groups to stay in SRAM."""
+        graph = self.graph
+        return graph.types[value].bytes <= self.keep_bytes and value in graph.producer and value not in graph.outputs
 
     def _single_peak(self, nodes: Sequence[Node], parts: Sequence[int]) -> int:
         """Bytes alive at the worst op when the group is one stripe and every value dies after its last reader."""
@@ -183,7 +193,12 @@ class Planner:
         """Bytes of all rings, of all held parameters (or of the two largest chunks) and of the largest scratch."""
         graph = self.graph
         views = {node.output for node in nodes if node.spec.is_view}
-        rings = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value not in views)
+        inside = {node.output for node in nodes} - set(escaping(graph, [node.index for node in nodes]))
+        rings = sum(
+            align(graph.types[value].bytes if self._stays(value) and value not in inside else held * row_bytes(graph.types[value]))
+            for value, held in shape.capacity.items()
+            if value not in views
+        )
         chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
         params = sum(chunks) if hold else 2 * max(chunks, default=0)
         scratch = max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
@@ -201,7 +216,8 @@ class Planner:
         chunk_bytes, channels = self._chunk_bytes(node, parts), chunks[0][1]
         compute = sum(self.tile_cycles(node, high - low) for low, high in (stripe.made[node.output] for stripe in shape.stripes))
         passes = 1 if count == 1 else len(chunks)
-        load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in set(node.activations))
+        arriving = [value for value in set(node.activations) if not self._stays(value)]
+        load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in arriving)
         fetch = dram.cycles(node.spec.param_bytes()) + len(chunks) * dram.read_latency
         # channels of a chunk are short runs: bursts are wasted on them
         run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
@@ -236,7 +252,7 @@ class Planner:
         Args:
             thorough: try every stripe height; else stop once shorter stripes cost more and fit already.
         """
-        key = (first, end, thorough)
+        key = (first, end, thorough, self.keep_bytes)
         if key in self._groups:
             return self._groups[key]
         members = tuple(range(first, end))
@@ -385,8 +401,9 @@ def search(graph: Graph, target: Target, progress: Callable[[str], None] | None 
     say = progress or (lambda text: None)
     planner = Planner(graph, target)
     results = []
-    for longest in (MAX_GROUP, 1):
+    for longest, keep in ((MAX_GROUP, 0), (1, target.sram.bytes // KEEP_FRACTION)):
         say(f"grouping up to {longest} ops")
+        planner.keep_bytes = keep
         found = _fit(planner, longest)
         if found is not None:
             results.append(found)
