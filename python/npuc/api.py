@@ -25,6 +25,7 @@ from npuc.runtime import load as load_program
 if TYPE_CHECKING:
     from npuc.isa.program import Port, Program, Tensor
     from npuc.report.profile import Profile
+    from npuc.targets.base import Target
 
 log = logging.getLogger("npuc")
 
@@ -86,7 +87,7 @@ class CompiledModel(LoadedModel):
     Attributes:
         schedule: the schedule as plain values, for `compile(..., schedule=...)` and for JSON.
         seconds: time by stage.
-        quantized: the quantized `ExportedProgram` that was compiled.
+        quantized: the quantized `ExportedProgram` that was compiled, None for a network from a file that is quantized already.
     """
 
     def __init__(self, program: "Program", signature: Any, schedule: dict, seconds: dict[str, float], quantized: Any, engine: str):
@@ -95,7 +96,12 @@ class CompiledModel(LoadedModel):
         self.schedule, self.seconds, self.quantized = schedule, seconds, quantized
 
     def __call__(self, *inputs: Any) -> Any:
-        """The module's own call: torch tensors in, torch tensors of the module's dtypes and structure out."""
+        """The module's own call: torch tensors in, torch tensors of the module's dtypes and structure out.
+
+        A network that did not come from torch takes and gives numpy arrays.
+        """
+        if self._signature is None:
+            return self.run(*inputs)
         import torch
         from torch.utils import _pytree
 
@@ -128,7 +134,8 @@ def compile(
 
     Args:
         model: a float `torch.nn.Module`, an `ExportedProgram` (float, or quantized by PT2E), or the path of a `.pt2` file,
-            which must be trusted: loading one can execute code.
+            which must be trusted: loading one can execute code. The path of a `.tflite` file: quantized already, nothing in it is
+            executed, and neither example inputs nor calibration are asked for.
         example_inputs: a tensor, or a tuple of one a parameter; fixes all shapes. An exported program brings its own.
         target: name of a machine, see `npuc targets`.
         sram_kib: another SRAM capacity than the machine's own.
@@ -145,6 +152,10 @@ def compile(
     Raises:
         NpucError: what is wrong, where, and what to change.
     """
+    if isinstance(model, str | os.PathLike) and Path(model).suffix == ".tflite":
+        return _compile_tflite(
+            Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, engine=engine
+        )
     from torch_mlir import ir
 
     from npuc.compiler import encode, lower, schedule_content
@@ -198,6 +209,48 @@ def compile(
         compiled = CompiledModel(program, known, plan, seconds, quantized, engine)
         compiled.check_hazards()
         lap("hazards", start)
+    return compiled
+
+
+def _compile_tflite(
+    path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, engine: str
+) -> CompiledModel:  # fmt: skip
+    """A .tflite file as a program; imports no torch."""
+    if not path.is_file():
+        raise UserInputError(f"there is no file '{path}'", wanted="a .tflite file")
+    from torch_mlir import ir
+
+    from npuc.compiler import encode, lower, schedule_content
+    from npuc.frontend.tflite import import_tflite
+
+    seconds: dict[str, float] = {}
+    with Progress("compile") as progress:
+        progress.stage("import")
+        start = time.perf_counter()
+        context = ir.Context()
+        with context, ir.Location.unknown():
+            module, known = import_tflite(path.read_bytes(), context)
+            seconds["import"] = time.perf_counter() - start
+            checker = None
+            if validate:
+                from npuc.validate import Validator
+
+                checker = Validator(seed=seed)
+
+            def on_pass(run: Any, _: Any) -> None:
+                progress.stage(run.name)
+                seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
+
+            lower(module, machine, schedule=None if schedule is None else str(schedule), validate=checker, save_stages=save_stages, on_pass=on_pass)
+            start = time.perf_counter()
+            program = encode(module, machine, known.inputs, known.outputs, {"name": path.stem, "source": "tflite"})
+            plan = schedule_content(module)
+        seconds["encode"] = time.perf_counter() - start
+        progress.stage("check hazards")
+        start = time.perf_counter()
+        compiled = CompiledModel(program, None, plan, seconds, None, engine)
+        compiled.check_hazards()
+        seconds["hazards"] = time.perf_counter() - start
     return compiled
 
 

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Convolutions and fully connected layers: 32-bit sums, brought to 8 bits by a scale for each output channel."""
+
+import numpy as np
+
+from npuc.frontend.tflite._graph import Importer
+from npuc.frontend.tflite._reader import FileOp
+from npuc.frontend.tflite._windows import pads_of
+from npuc.ops.base import TensorType
+from npuc.ops.conv2d import Conv2d
+from npuc.ops.depthwise_conv2d import DepthwiseConv2d
+from npuc.ops.fully_connected import FullyConnected
+from npuc.ops.reshape import Reshape
+
+
+def check_types(g: Importer, *indices: int) -> None:
+    """Activations and weights in 8 bits."""
+    for index in indices:
+        if g.tensor(index).dtype != "i8":
+            raise g.refuse("element type", found=f"{g.file(index).dtype} of '{g.file(index).name}'", wanted="int8 or uint8")
+
+
+def weight_scales(g: Importer, weights: int, channels: int, axis: int) -> list[float]:
+    """One scale, or one an output channel."""
+    one = g.file(weights)
+    if len(one.scales) not in (1, channels) or len(one.scales) > 1 and one.axis != axis:
+        raise g.refuse(
+            "scales of the weights", found=f"{len(one.scales)} along dimension {one.axis}", wanted=f"1, or {channels} along {axis}"
+        )
+    if len(set(one.zero_points)) > 1:
+        raise g.refuse("zero points of the weights", found=sorted(set(one.zero_points))[:4], wanted="one for all channels")
+    return list(one.scales)
+
+
+def factors(g: Importer, x: int, scales: list[float], output: int, one_product: bool) -> list[float]:
+    """Real factors from sums to output: in double precision for each channel; of older kernels, the product in single precision."""
+    scale, out = g.scale(x), g.scale(output)
+    if one_product:
+        return [float(np.float32(scale) * np.float32(value)) / out for value in scales]
+    return [scale * value / out for value in scales]
+
+
+def bias_of(g: Importer, op: FileOp, position: int, channels: int) -> np.ndarray:
+    """i32 [channels], zeros where there is none."""
+    if len(op.inputs) <= position or op.inputs[position] < 0:
+        return np.zeros(channels, np.int32)
+    found = g.constant(op.inputs[position])
+    if found.dtype != np.int32 or found.shape != (channels,):
+        raise g.refuse("the bias", found=f"{found.dtype} {found.shape}", wanted=f"int32 ({channels},)")
+    return found
+
+
+def weight_zero_point(g: Importer, weights: int) -> int:
+    """Convolutions of int8 take theirs for 0, whatever the file says."""
+    return g.zero_point(weights) if g.file(weights).dtype == "ui8" else 0
+
+
+def conv2d(g: Importer, op: FileOp) -> None:
+    """Double rounding, a scale for each channel."""
+    x, w = op.inputs[:2]
+    check_types(g, x, w, op.outputs[0])
+    weights = g.constant(w)
+    if weights.ndim != 4:
+        raise g.refuse("shape of the weights", found=weights.shape, wanted="four dimensions")
+    channels = weights.shape[0]
+    strides = g.option("StrideH"), g.option("StrideW")
+    dilation = g.option("DilationHFactor"), g.option("DilationWFactor")
+    legacy = g.file(w).dtype == "ui8"
+    scales = factors(g, x, weight_scales(g, w, channels, 0), op.outputs[0], legacy)
+    image = g.tensor(x).shape
+    value = g.emit(
+        Conv2d, [g.value(x), weights, bias_of(g, op, 2, channels)], strides=strides, dilation=dilation,
+        pads=pads_of(g, image[1:3], weights.shape[1:3], strides, dilation), groups=image[3] // max(1, weights.shape[3]),
+        zp_x=g.zero_point(x), zp_w=weight_zero_point(g, w), rescale=g.rescale(scales, op.outputs[0], True, g.option("FusedActivationFunction")),
+    )  # fmt: skip
+    g.finish(value)
+
+
+def depthwise_conv2d(g: Importer, op: FileOp) -> None:
+    """As conv2d; weights 1HWO."""
+    x, w = op.inputs[:2]
+    check_types(g, x, w, op.outputs[0])
+    weights = g.constant(w)
+    if weights.ndim != 4 or weights.shape[0] != 1:
+        raise g.refuse("shape of the weights", found=weights.shape, wanted="1 x KH x KW x channels")
+    channels = weights.shape[3]
+    strides = g.option("StrideH"), g.option("StrideW")
+    dilation = g.option("DilationHFactor"), g.option("DilationWFactor")
+    scales = factors(g, x, weight_scales(g, w, channels, 3), op.outputs[0], g.file(w).dtype == "ui8")
+    value = g.emit(
+        DepthwiseConv2d, [g.value(x), weights[0], bias_of(g, op, 2, channels)], strides=strides, dilation=dilation,
+        pads=pads_of(g, g.tensor(x).shape[1:3], weights.shape[1:3], strides, dilation), zp_x=g.zero_point(x), zp_w=weight_zero_point(g, w),
+        rescale=g.rescale(scales, op.outputs[0], True, g.option("FusedActivationFunction")),
+    )  # fmt: skip
+    g.finish(value)
+
+
+def fully_connected(g: Importer, op: FileOp) -> None:
+    """Single rounding; whatever the input's shape, rows of as many values as the weights have columns."""
+    x, w = op.inputs[:2]
+    check_types(g, x, w, op.outputs[0])
+    if g.option("WeightsFormat", 0):
+        raise g.refuse("format of the weights", found=g.option("WeightsFormat"), wanted="DEFAULT")
+    weights = g.constant(w)
+    if weights.ndim != 2 or g.tensor(x).elements % max(1, weights.shape[1]):
+        raise g.refuse(
+            "shape of the weights",
+            found=weights.shape,
+            wanted=f"two dimensions, rows that divide the input's {g.tensor(x).elements} values",
+        )
+    channels, depth = weights.shape
+    rows = g.tensor(x).elements // depth
+    flat = TensorType((rows, depth), "i8")
+    scales = weight_scales(g, w, channels, 0)
+    value = g.value(x) if g.tensor(x) == flat else g.emit(Reshape, [g.value(x)], flat)
+    value = g.emit(
+        FullyConnected, [value, weights, bias_of(g, op, 2, channels)], zp_x=g.zero_point(x), zp_w=g.zero_point(w),
+        rescale=g.rescale(factors(g, x, scales, op.outputs[0], len(scales) == 1), op.outputs[0], False, g.option("FusedActivationFunction", 0)),
+    )  # fmt: skip
+    wanted = g.tensor(op.outputs[0])
+    if wanted.shape != (rows, channels) and wanted.elements == rows * channels:
+        value = g.emit(Reshape, [value], wanted)
+    g.finish(value)
+
+
+CONVERTERS = {"CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected}

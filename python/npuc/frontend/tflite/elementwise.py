@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sums and products of two tensors, element by element."""
+
+import numpy as np
+
+from npuc.frontend.tflite._graph import Importer
+from npuc.frontend.tflite._reader import FileOp
+from npuc.frontend.tflite.convolutions import check_types
+from npuc.ops._sum import HEADROOM_BITS, Sum
+from npuc.ops.add import Add
+from npuc.ops.mul import Mul
+from npuc.ops.sub import Sub
+
+
+def _sum(g: Importer, op: FileOp, cls: type[Sum]) -> None:
+    """Both inputs shifted left by 20 and brought to twice the greater scale; double rounding throughout."""
+    a, b = op.inputs
+    check_types(g, a, b, op.outputs[0])
+    scale_a, scale_b, out = g.scale(a), g.scale(b), g.scale(op.outputs[0])
+    common = 2 * max(scale_a, scale_b)
+    rescale = g.rescale([common / ((1 << HEADROOM_BITS) * out)], op.outputs[0], True, g.option("FusedActivationFunction", 0))
+    value = g.emit(
+        cls, [g.value(a), g.value(b)], zp_a=g.zero_point(a), zp_b=g.zero_point(b), left_shift=HEADROOM_BITS, rescale=rescale,
+        scale_a=g.multiplier(scale_a / common), scale_b=g.multiplier(scale_b / common),
+    )  # fmt: skip
+    g.finish(value)
+
+
+def add(g: Importer, op: FileOp) -> None:
+    """ADD."""
+    _sum(g, op, Add)
+
+
+def sub(g: Importer, op: FileOp) -> None:
+    """SUB."""
+    _sum(g, op, Sub)
+
+
+def mul(g: Importer, op: FileOp) -> None:
+    """The factor in single precision; double rounding."""
+    a, b = op.inputs
+    check_types(g, a, b, op.outputs[0])
+    factor = np.float32(g.scale(a)) * np.float32(g.scale(b)) / np.float32(g.scale(op.outputs[0]))
+    value = g.emit(
+        Mul, [g.value(a), g.value(b)], zp_a=g.zero_point(a), zp_b=g.zero_point(b),
+        rescale=g.rescale([float(factor)], op.outputs[0], True, g.option("FusedActivationFunction", 0)),
+    )  # fmt: skip
+    g.finish(value)
+
+
+CONVERTERS = {"ADD": add, "SUB": sub, "MUL": mul}

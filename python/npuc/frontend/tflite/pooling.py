@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pooling over windows, and reductions over whole dimensions."""
+
+import math
+
+from npuc.frontend.tflite._graph import Importer
+from npuc.frontend.tflite._reader import FileOp
+from npuc.frontend.tflite._windows import pads_of
+from npuc.frontend.tflite.convolutions import check_types
+from npuc.numerics.rescale import Rescale
+from npuc.numerics.tflite import mean_multiplier
+from npuc.ops._elementwise import UNIT_SCALE
+from npuc.ops.avg_pool2d import AvgPool2d
+from npuc.ops.max_pool2d import MaxPool2d
+from npuc.ops.mean import Mean
+
+
+def _window(g: Importer, op: FileOp) -> dict:
+    x = op.inputs[0]
+    check_types(g, x, op.outputs[0])
+    kernel, strides = (g.option("FilterHeight"), g.option("FilterWidth")), (g.option("StrideH"), g.option("StrideW"))
+    if len(g.tensor(x).shape) != 4 or min(kernel) < 1:
+        raise g.refuse(
+            "shape of the input and the window", found=(g.tensor(x).shape, kernel), wanted="four dimensions, a window of at least 1 x 1"
+        )
+    return {"kernel": kernel, "strides": strides, "pads": pads_of(g, g.tensor(x).shape[1:3], kernel, strides)}
+
+
+def average_pool2d(g: Importer, op: FileOp) -> None:
+    """Codes are averaged; halves away from zero in int8, up in uint8."""
+    window = _window(g, op)
+    lo, hi = g.bounds(op.outputs[0], g.option("FusedActivationFunction"))
+    rounding = "half_up" if g.file(op.inputs[0]).dtype == "ui8" else "half_away"
+    rescale = Rescale(UNIT_SCALE[:1], UNIT_SCALE[1:], lo=lo, hi=hi)
+    g.finish(g.emit(AvgPool2d, [g.value(op.inputs[0])], rounding=rounding, rescale=rescale, **window))
+
+
+def max_pool2d(g: Importer, op: FileOp) -> None:
+    """The greatest code."""
+    window = _window(g, op)
+    lo, hi = g.bounds(op.outputs[0], g.option("FusedActivationFunction"))
+    g.finish(g.emit(MaxPool2d, [g.value(op.inputs[0])], lo=lo, hi=hi, **window))
+
+
+def axes_of(g: Importer, x: int, axes: int) -> tuple[int, ...]:
+    """Constant axes, counted from the front, ascending, each once."""
+    rank = len(g.tensor(x).shape)
+    found = [int(axis) for axis in g.constant(axes).reshape(-1)]
+    if any(not -rank <= axis < rank for axis in found):
+        raise g.refuse("axes", found=found, wanted=f"-{rank}..{rank - 1}")
+    return tuple(sorted({axis % rank for axis in found}))
+
+
+def mean(g: Importer, op: FileOp) -> None:
+    """The multiplier divided by the count, double rounding."""
+    x = op.inputs[0]
+    check_types(g, x, op.outputs[0])
+    axes = axes_of(g, x, op.inputs[1])
+    count = math.prod(g.tensor(x).shape[axis] for axis in axes)
+    scale = g.rescale([g.scale(x) / g.scale(op.outputs[0])], op.outputs[0], True)
+    multiplier, shift = mean_multiplier(g.scale(x) / g.scale(op.outputs[0]), max(1, count))
+    rescale = Rescale((multiplier,), (shift,), scale.zp_out, scale.lo, scale.hi, True)
+    g.finish(g.emit(Mean, [g.value(x)], axes=axes, keepdims=bool(g.option("KeepDims", False)), zp_x=g.zero_point(x), rescale=rescale))
+
+
+CONVERTERS = {"AVERAGE_POOL_2D": average_pool2d, "MAX_POOL_2D": max_pool2d, "MEAN": mean}
