@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Addresses for buffers with lifetimes: dynamic storage allocation by first fit in several orders, the best improved step by step."""
 
+import bisect
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -23,6 +22,9 @@ class Placement:
 
 # buffers that the search for a better order may place, all tries together
 PLACED_BUFFERS = 12_000
+
+# parts of the program that placed buffers are listed by
+_STRETCHES = 256
 
 Lifetime = tuple[int, int, int]
 """size in bytes, first position, last position (inclusive)."""
@@ -102,38 +104,50 @@ def _climb(buffers: Sequence[Lifetime], order: list[int], best: Placement, capac
 
 
 def _first_fit(buffers: Sequence[Lifetime], order: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """Each buffer in turn at the lowest address where it meets nobody who lives with it."""
     count = len(buffers)
-    sizes = np.array([b[0] for b in buffers], np.int64)
-    firsts = np.array([b[1] for b in buffers], np.int64)
-    lasts = np.array([b[2] for b in buffers], np.int64)
-    offsets = np.full(count, -1, np.int64)
-    placed = np.zeros(count, bool)
+    offsets = [-1] * count
+    # placed buffers by stretches of time, so that only those that live nearby are looked at
+    span = max((last for _, _, last in buffers), default=0) // _STRETCHES + 1
+    stretches: list[list[int]] = [[] for _ in range(_STRETCHES + 1)]
+    peak = 0
     for index in order:
-        meets = np.nonzero(placed & (firsts <= lasts[index]) & (lasts >= firsts[index]))[0]
+        size, first, last = buffers[index]
+        low, high = first // span, last // span
+        near = stretches[low] if low == high else set().union(*stretches[low : high + 1])
+        meets = sorted(
+            (offsets[other], offsets[other] + buffers[other][0]) for other in near if buffers[other][1] <= last and buffers[other][2] >= first
+        )
         offset = 0
-        if len(meets):
-            starts = offsets[meets]
-            sequence = np.argsort(starts, kind="stable")
-            starts = starts[sequence]
-            ends = np.maximum.accumulate(starts + sizes[meets][sequence])
-            # candidate gaps: below the first, between, above the last
-            gap_starts = np.concatenate(([0], ends))
-            gap_ends = np.concatenate((starts, [np.iinfo(np.int64).max]))
-            offset = int(gap_starts[np.nonzero(gap_ends - gap_starts >= sizes[index])[0][0]])
+        for start, end in meets:
+            if start - offset >= size:
+                break
+            offset = max(offset, end)
         offsets[index] = offset
-        placed[index] = True
-    peak = int((offsets + sizes).max(initial=0))
-    return tuple(int(o) for o in offsets), peak
+        peak = max(peak, offset + size)
+        for stretch in stretches[low : high + 1]:
+            stretch.append(index)
+    return tuple(offsets), peak
 
 
 def check_placement(buffers: Sequence[Lifetime], offsets: Sequence[int], capacity_bytes: int) -> str:
-    """Independent check of a plan: the empty string, or what is wrong with it."""
-    for i, (size, first, last) in enumerate(buffers):
-        if offsets[i] < 0 or offsets[i] + size > capacity_bytes:
-            return f"buffer {i} lies at {offsets[i]}..{offsets[i] + size}, wanted 0..{capacity_bytes}"
-        for j in range(i):
-            other_size, other_first, other_last = buffers[j]
-            together = first <= other_last and other_first <= last
-            if together and offsets[i] < offsets[j] + other_size and offsets[j] < offsets[i] + size:
-                return f"buffers {j} and {i} overlap in time and space"
+    """Independent check of a plan: the empty string, or what is wrong with it.
+
+    Goes through the program once with the living buffers in the order of their addresses: each newcomer must fit between its neighbours.
+    """
+    events = sorted(event for i, (_, first, last) in enumerate(buffers) for event in ((first, 1, i), (last + 1, 0, i)))
+    living: list[tuple[int, int, int]] = []
+    for _, comes, i in events:
+        size = buffers[i][0]
+        entry = (offsets[i], offsets[i] + size, i)
+        at = bisect.bisect_left(living, entry)
+        if not comes:
+            living.pop(at)
+            continue
+        if offsets[i] < 0 or entry[1] > capacity_bytes:
+            return f"buffer {i} lies at {offsets[i]}..{entry[1]}, wanted 0..{capacity_bytes}"
+        for start, end, other in living[max(at - 1, 0) : at + 1]:
+            if entry[0] < end and start < entry[1]:
+                return f"buffers {min(i, other)} and {max(i, other)} overlap in time and space"
+        living.insert(at, entry)
     return ""
