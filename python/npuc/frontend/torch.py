@@ -32,13 +32,14 @@ from torch.utils._mode_utils import no_dispatch
 from torch_mlir._mlir_libs._torchMlir import register_dialect
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 from torch_mlir.extras.fx_importer import TORCH_DTYPE_TO_MLIR_TYPE, ContextCache, FxImporter, FxImporterHooks
-from torch_mlir.ir import Context, DenseElementsAttr, Location, MLIRError, Module, Operation, Type, Value
+from torch_mlir.ir import Context, DenseElementsAttr, Location, MLIRError, Module, Operation, ShapedType, Type, Value
 from torch_mlir.passmanager import PassManager
 from torch_mlir.rewrite import RewritePatternSet, apply_patterns_and_fold_greedily
 
 from npuc import dialects
 from npuc.dialects.attrs import to_attr
 from npuc.errors import ImportFailed, UnsupportedOp
+from npuc.frontend._torch_rewrites import rewrite_program
 
 log = logging.getLogger("npuc")
 
@@ -51,7 +52,8 @@ KEEP = frozenset({
     "mish", "elu", "selu", "celu", "leaky_relu", "softplus", "prelu", "relu", "relu6", "hardtanh", "clamp",
     "layer_norm", "native_layer_norm", "batch_norm", "linear", "addmm", "matmul", "conv2d", "conv_transpose2d",
     "avg_pool2d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "mean", "upsample_nearest2d", "pixel_shuffle",
-    "scaled_dot_product_attention", "square", "log_sigmoid", "hardshrink", "softshrink",
+    "scaled_dot_product_attention", "square", "log_sigmoid", "hardshrink", "softshrink", "sum", "amax", "argmax", "conv1d", "max_pool1d",
+    "avg_pool1d",
 })  # fmt: skip
 
 # torch-mlir's own list, without torch-fuse-quantized-ops (leaves per-channel convolutions in float) and without the
@@ -147,7 +149,7 @@ def decompose(program: ExportedProgram) -> ExportedProgram:
     with torch.no_grad(), warnings.catch_warnings():
         # torch warns about its own internals here
         warnings.simplefilter("ignore")
-        return program.run_decompositions(table)
+        return rewrite_program(program.run_decompositions(table))
 
 
 def _plain_name(op) -> str:
@@ -178,11 +180,18 @@ class _DenseLiterals(FxImporterHooks):
 
 
 class _LayerLocations(ContextCache):
-    """Locations are the model's layer names; the importer's are file names of the machine that compiled."""
+    """Locations are the model's layer names, ATen's name of the op inside; the importer's are file names of the machine that compiled."""
 
     def get_node_location(self, node):
         name = node.meta.get("custom", {}).get(_STAMP) or node.name
-        return Location.name(name, context=self._c)
+        inside = Location.name(_aten_name(node), context=self._c) if node.op == "call_function" else None
+        return Location.name(name, inside, context=self._c)
+
+
+def _aten_name(node) -> str:
+    """The op before decomposition: `aten.group_norm.default`."""
+    history = node.meta.get("from_node")
+    return str(history[-1].target if history else node.target)
 
 
 def prepare_context(context: Context) -> None:
@@ -225,7 +234,7 @@ def _mark(kind: str, implied: dict[str, float] | None = None, **operands: int) -
 
 _UNARY = (
     "sigmoid", "tanh", "silu", "hardswish", "hardsigmoid", "mish", "exp", "expm1", "erf", "sin", "cos", "abs", "neg",
-    "sqrt", "square", "log_sigmoid",
+    "sqrt", "square", "log_sigmoid", "reciprocal", "rsqrt", "log", "floor", "ceil",
 )  # fmt: skip
 
 _REAL = frozenset({"alpha", "scale", "input_scale", "negative_slope", "beta", "threshold", "lambd", "value", "min", "max"})
@@ -258,7 +267,10 @@ MARKS: dict[str, Mark] = {
     "aten._softmax": _mark("softmax", axis=1),
     "aten.log_softmax.int": _mark("log_softmax", axis=1),
     "aten._log_softmax": _mark("log_softmax", axis=1),
+    "aten.mean": _mark("mean"),
     "aten.mean.dim": _mark("mean", axes=1, keepdim=2),
+    "aten.amax": _mark("amax", axes=1, keepdim=2),
+    "aten.sum.dim_IntList": _mark("sum", axes=1, keepdim=2),
     "aten.avg_pool2d": _mark("avg_pool2d", kernel=1, strides=2, padding=3, ceil_mode=4, count_include_pad=5, divisor=6),
     "aten.adaptive_avg_pool2d": _mark("adaptive_avg_pool2d", output_size=1),
     "aten._adaptive_avg_pool2d": _mark("adaptive_avg_pool2d", output_size=1),
@@ -268,12 +280,14 @@ MARKS: dict[str, Mark] = {
 
 _QUANTIZE = "torch.quantized_decomposed.quantize_per_tensor"
 _DEQUANTIZE = "torch.quantized_decomposed.dequantize_per_tensor"
+_ARGMAX = "torch.aten.argmax"
+_PRELU = "torch.aten.prelu"
 _DEQUANTIZE_CHANNELS = "torch.quantized_decomposed.dequantize_per_channel"
 
 
 def mark(module: Module) -> None:
     """Bring the imported module to torch-mlir's backend form and replace what must stay recognisable by npu ops."""
-    legal = ",".join(MARKS)
+    legal = ",".join((*MARKS, *(name.removeprefix("torch.") for name in (_ARGMAX, _PRELU))))
     _run(
         module,
         "builtin.module(func.func(torch-match-quantized-custom-ops),"
@@ -284,6 +298,8 @@ def mark(module: Module) -> None:
         patterns.add(_QUANTIZE, _mark_quantize)
         patterns.add(_DEQUANTIZE, _mark_dequantize)
         patterns.add(_DEQUANTIZE_CHANNELS, _mark_dequantize_channels)
+        patterns.add(_ARGMAX, _mark_argmax)
+        patterns.add(_PRELU, _mark_prelu)
         for name in MARKS:
             patterns.add(f"torch.{name}", _mark_float_op)
         apply_patterns_and_fold_greedily(module, patterns.freeze())
@@ -302,7 +318,11 @@ def _run(module: Module, pipeline: str) -> None:
         first = error.error_diagnostics[0] if error.error_diagnostics else None
         layer = _location_name(first.location) if first else ""
         message = first.message if first else str(error).split("\n")[0]
-        raise UnsupportedOp("torch-mlir cannot lower an op", layer=layer, rule=message) from error
+        raise UnsupportedOp(
+            f"layer '{layer}' cannot be lowered" if layer else "an op cannot be lowered", layer=layer, rule="torch-mlir lowers every op to linalg",
+            found=message.partition(": %")[0], wanted="an op that torch-mlir knows, of static shape",
+            advice="replace the layer by supported ones (`npuc ops` lists them)",
+        ) from error  # fmt: skip
 
 
 def _location_name(location: Location) -> str:
@@ -393,6 +413,39 @@ def _mark_float_op(op, rewriter) -> bool | None:
         attributes = {"kind": kind, "params": dict(sorted(params.items()))}
         value = _create("npu.float_op", _to_builtin(operands[0]), _builtin(result_type), attributes)
         result = _from_builtin(value, result_type)
+    rewriter.replace_op(operation, [result])
+    return None
+
+
+def _mark_argmax(op, rewriter) -> bool | None:
+    """With a dimension it is an op of npuc; over all elements torch-mlir flattens first."""
+    operation = op.operation
+    x, axis, keepdims = operation.operands[0], _constant(operation.operands[1]), _constant(operation.operands[2])
+    if not isinstance(axis, int) or not isinstance(keepdims, bool | int) or not str(x.type).endswith("f32>"):
+        return True
+    result_type = operation.results[0].type
+    with rewriter.ip, operation.location:
+        source = _to_builtin(x)
+        attributes = {"axis": axis % ShapedType(source.type).rank, "keepdims": bool(keepdims)}
+        result = _from_builtin(_create("npu.argmax", source, _builtin(result_type), attributes), result_type)
+    rewriter.replace_op(operation, [result])
+    return None
+
+
+def _mark_prelu(op, rewriter) -> bool | None:
+    """Its slopes are a constant tensor, not numbers: one for all channels is a leaky ReLU."""
+    operation = op.operation
+    x, weight = operation.operands
+    result_type = operation.results[0].type
+    if not _is_literal(weight) or not str(result_type).endswith("f32>"):
+        return True
+    slopes = [float(slope) for slope in _literal(weight)]
+    alike = len(set(slopes)) == 1
+    attributes = (
+        {"kind": "leaky_relu", "params": {"negative_slope": slopes[0]}} if alike else {"kind": "prelu", "params": {"slopes": slopes}}
+    )
+    with rewriter.ip, operation.location:
+        result = _from_builtin(_create("npu.float_op", _to_builtin(x), _builtin(result_type), attributes), result_type)
     rewriter.replace_op(operation, [result])
     return None
 

@@ -289,10 +289,12 @@ def position(location: ir.Location) -> tuple[str, int, int]:
 
 def location_name(location: ir.Location) -> str:
     """First name in `location`, "" where there is none."""
-    for part in _parts(location):
-        if isinstance(part, ir.NameLoc):
-            return part.name_str
-    return ""
+    return next(iter(location_names(location)), "")
+
+
+def location_names(location: ir.Location) -> list[str]:
+    """Every name in `location`, outermost first: the layer's, and behind it what the frontend calls the op."""
+    return [part.name_str for part in _parts(location) if isinstance(part, ir.NameLoc)]
 
 
 def _parts(location: ir.Location) -> Iterator[ir.Location]:

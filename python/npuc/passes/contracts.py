@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What operations are legal after each stage.
 
-A stage that has no entry promises nothing beyond the one before it. `npu-partition` is the first that promises anything: what
-`convert-linalg-to-npu` could not raise stays as it was until partition says so by layer, rule and advice.
+A stage that has no entry promises nothing beyond the one before it. `convert-linalg-to-npu` is the first that promises anything: what it
+cannot raise it refuses, by layer, rule and advice.
 """
 
 from dataclasses import dataclass
@@ -29,6 +29,7 @@ class Contract:
 
 
 AFTER = {
+    "convert-linalg-to-npu": Contract((*_FRAME, "npu.")),
     "npu-partition": Contract((*_FRAME, "npu.")),
     "npu-schedule": Contract((*_FRAME, "npu.")),
     "npu-tile": Contract((*_FRAME, *_SLICES, "npu.")),

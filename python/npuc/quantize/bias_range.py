@@ -80,7 +80,7 @@ def _accumulator_step(gm: GraphModule, node: Node) -> torch.Tensor | None:
     scales = weight.args[1]
     if scales.op != "get_attr" or not isinstance(x.args[1], float):
         return None
-    return constant(gm, scales).double() * x.args[1]
+    return constant(gm, scales).double() * float(x.args[1])
 
 
 def _observer(gm: GraphModule, node: Node) -> ObserverBase | None:

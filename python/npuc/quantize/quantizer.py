@@ -88,7 +88,7 @@ class NpuQuantizer(Quantizer):
         return None
 
     def _is_computed(self, node: Node, op: str) -> bool:
-        tensors = node.all_input_nodes
+        tensors = _activations(node, op)
         if op in rules.BINARY or op in rules.MATMUL:
             return all(is_float(t) or t.op == "get_attr" for t in tensors)
         if op in rules.UNARY:
@@ -105,7 +105,7 @@ class NpuQuantizer(Quantizer):
         self._finish(node, inputs, self.activation)
 
     def _annotate_computed(self, node: Node, op: str) -> None:
-        inputs = dict.fromkeys(node.all_input_nodes, self.activation)
+        inputs = dict.fromkeys(_activations(node, op), self.activation)
         self._finish(node, inputs, fixed_spec(op) or self.activation)
 
     def _finish(self, node: Node, inputs: dict, output) -> None:
@@ -151,6 +151,11 @@ class NpuQuantizer(Quantizer):
         if annotation is not None and annotation.output_qspec is not None:
             return SharedQuantizationSpec(x)
         return self.activation
+
+
+def _activations(node: Node, op: str) -> list[Node]:
+    """The tensors that get codes; a slope stays a real number, because it ends in a scale or a table."""
+    return node.all_input_nodes[:1] if op == "prelu" else node.all_input_nodes
 
 
 def weight_spec(channel_axis: int) -> QuantizationSpec:

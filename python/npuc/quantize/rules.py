@@ -14,16 +14,17 @@ WEIGHTED = {
 
 # two activations in, one out, all with their own parameters; with a number as second operand it is a unary function
 BINARY = {"add", "sub", "mul"}
-MATMUL = {"matmul", "bmm", "mm"}
+MATMUL = {"matmul", "bmm", "mm", "einsum"}
 
-# averages leave the range of their input much smaller, so they get parameters of their own
-AVERAGE = {"avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "mean"}
+# averages and sums leave the range of their input, so they get parameters of their own
+AVERAGE = {"avg_pool1d", "avg_pool2d", "adaptive_avg_pool1d", "adaptive_avg_pool2d", "mean", "sum"}
 
 # one value in, one value out, element by element: a 256-entry table on the machine
 UNARY = {
     "sigmoid", "tanh", "gelu", "silu", "hardswish", "hardsigmoid", "leaky_relu", "elu", "selu", "celu", "mish",
     "softplus", "exp", "expm1", "erf", "sin", "cos", "abs", "neg", "square", "sqrt", "log_sigmoid", "softsign",
-    "hardshrink", "softshrink", "tanhshrink", "rsub", "div", "pow",
+    "hardshrink", "softshrink", "tanhshrink", "rsub", "div", "pow", "log", "log1p", "rsqrt", "reciprocal", "sign", "floor",
+    "ceil", "round", "trunc", "threshold", "exp2", "prelu",
 }  # fmt: skip
 
 # fused into the op before them: the observer sits behind the clamp, so no code is spent on values it cuts off

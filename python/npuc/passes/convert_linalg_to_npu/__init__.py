@@ -16,8 +16,10 @@ from types import ModuleType
 
 from torch_mlir import ir
 
-from npuc.passes.base import Pass, apply_patterns, operations
+from npuc.passes.base import Pass, apply_patterns, defining, operations
 from npuc.passes.convert_linalg_to_npu._match import Root, root_key, root_of
+from npuc.passes.convert_linalg_to_npu._refuse import refuse_leftovers
+from npuc.passes.convert_linalg_to_npu._sink import sunk
 
 Pattern = Callable[[Root], ir.Value | None]
 
@@ -28,6 +30,7 @@ class ConvertLinalgToNpu(Pass):
         _raise_quantized(module)
         apply_patterns(module, *((name, pattern) for file in _files() for name, pattern in getattr(file, "PATTERNS", ())))
         _erase_dead(module)
+        refuse_leftovers(module)
 
 
 @functools.cache
@@ -48,18 +51,39 @@ def _patterns() -> dict[str, tuple[Pattern, ...]]:
 
 def _raise_quantized(module: ir.Module) -> None:
     """Every npu.quantize in program order, so that what a pattern reads is raised already."""
-    patterns = _patterns()
     for op in operations(module, "npu.quantize"):
-        root = root_of(op)
-        if root is None:
-            continue
-        for pattern in patterns.get(root_key(root.op), ()):
-            with ir.InsertionPoint(op), root.location:
-                value = pattern(root)
-            if value is not None:
-                op.results[0].replace_all_uses_with(value)
-                op.erase()
-                break
+        value = _raised(op)
+        if value is not None:
+            op.results[0].replace_all_uses_with(value)
+            op.erase()
+
+
+def _raised(quantize: ir.Operation) -> ir.Value | None:
+    """The i8 value that an npu.quantize stands for; None where no pattern takes it."""
+    root = root_of(quantize)
+    if root is None:
+        return None
+    value = _matched(root, quantize)
+    if value is not None:
+        return value
+    # quantize(f(x)) = quantize(f(dequantize(quantize(x)))) where f only moves or chooses values
+    below = sunk(root, quantize)
+    for inner in below.quantizes if below else ():
+        found = _raised(inner)
+        if found is not None:
+            inner.results[0].replace_all_uses_with(found)
+        elif defining(inner.operands[0]) is not None:
+            return None
+    return _matched(below.root, quantize) if below else None
+
+
+def _matched(root: Root, quantize: ir.Operation) -> ir.Value | None:
+    for pattern in _patterns().get(root_key(root.op), ()):
+        with ir.InsertionPoint(quantize), root.location:
+            value = pattern(root)
+        if value is not None:
+            return value
+    return None
 
 
 def _erase_dead(module: ir.Module) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the convolutions share: input, padding, strides, the bias in the accumulator's initial value."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from torch_mlir import ir
@@ -20,7 +20,9 @@ from npuc.passes.convert_linalg_to_npu._match import (
     make,
     padding,
     quantized,
+    reshape,
     transpose,
+    weights,
 )
 
 
@@ -45,7 +47,19 @@ def window(value: ir.Value) -> Window | None:
             x = quantized(op.operands[0])
             return None if x is None else Window(x, (found[0][2], found[1][2], found[0][3], found[1][3]))
     x = quantized(value)
-    return None if x is None else Window(x, (0, 0, 0, 0))
+    if x is None or len(x.shape) not in (3, 4):
+        return None
+    # a row of one dimension: its expansion is folded into that of the groups
+    n, c, *extents = x.shape
+    return Window(x.moved(reshape(x.value, (n, c, *([1] * (2 - len(extents))), *extents))), (0, 0, 0, 0))
+
+
+def kernel_of(value: ir.Value) -> Weights | None:
+    """Constant weights [O, I, H, W]; H is 1 where the model's have one dimension."""
+    found = weights(value)
+    if found is None or found.codes.ndim not in (3, 4):
+        return None
+    return found if found.codes.ndim == 4 else replace(found, codes=found.codes[:, :, None])
 
 
 def pair(op: ir.Operation, name: str) -> tuple[int, int]:
@@ -54,7 +68,9 @@ def pair(op: ir.Operation, name: str) -> tuple[int, int]:
     return first, second
 
 
-def convolution(root: Root, op: ir.Operation, name: str, found: Window, weights: Weights, codes: np.ndarray, **params: int) -> ir.Value | None:
+def convolution(
+    root: Root, op: ir.Operation, name: str, found: Window, kernel: Weights, codes: np.ndarray, **params: int
+) -> ir.Value | None:
     """The npu op of a convolution.
 
     Args:
@@ -66,13 +82,13 @@ def convolution(root: Root, op: ir.Operation, name: str, found: Window, weights:
     bias = channel_vector(op.operands[2], 1) if len(tensor_type(op.operands[2].type).shape) == 4 else _grouped_bias(op.operands[2])
     if bias is None:
         return None
-    step = found.x.scale * weights.scales
+    step = found.x.scale * kernel.scales
     operands = [transpose(found.x.value, TO_NHWC), array(codes), array(bias_codes(bias, step))]
     result = make(
-        name, operands, strides=pair(op, "strides"), dilation=pair(op, "dilations"), pads=found.pads, zp_x=found.x.zp, zp_w=weights.zp,
+        name, operands, strides=pair(op, "strides"), dilation=pair(op, "dilations"), pads=found.pads, zp_x=found.x.zp, zp_w=kernel.zp,
         rescale=root.rescale(step), **params,
     )  # fmt: skip
-    return transpose(result, TO_NCHW)
+    return reshape(transpose(result, TO_NCHW), root.shape)
 
 
 def _grouped_bias(value: ir.Value) -> np.ndarray | None:

@@ -54,7 +54,7 @@ class Weights:
 
 @dataclass(frozen=True)
 class Root:
-    """An npu.quantize and the float op that feeds it, clamps peeled off.
+    """The float op that feeds an npu.quantize, clamps peeled off.
 
     Attributes:
         op: the producer.
@@ -147,47 +147,96 @@ def quantized(value: ir.Value) -> Quantized | None:
     if op.name == "npu.dequantize":
         return Quantized(op.operands[0], attribute(op, "scale"), attribute(op, "zp"))
     move = _MOVES.get(op.name)
-    return move(op) if move else None
+    source = quantized(op.operands[0]) if move and len(op.operands) else None
+    return move(op, source) if move and source else None
 
 
-def _reshape(op: ir.Operation) -> Quantized | None:
-    source = quantized(op.operands[0])
-    return None if source is None else source.moved(reshape(source.value, tensor_type(op.results[0].type).shape))
+def _reshape(op: ir.Operation, source: Quantized) -> Quantized:
+    return source.moved(reshape(source.value, tensor_type(op.results[0].type).shape))
 
 
-def _transpose(op: ir.Operation) -> Quantized | None:
-    source = quantized(op.operands[0])
-    return None if source is None else source.moved(transpose(source.value, tuple(op.attributes["permutation"])))
+def _cast(op: ir.Operation, source: Quantized) -> Quantized:
+    # torch-mlir forgets an extent here and remembers it behind the next op
+    return source
 
 
-def _slice(op: ir.Operation) -> Quantized | None:
-    source = quantized(op.operands[0])
+def _transpose(op: ir.Operation, source: Quantized) -> Quantized:
+    return source.moved(transpose(source.value, tuple(op.attributes["permutation"])))
+
+
+def _slice(op: ir.Operation, source: Quantized) -> Quantized | None:
     starts, sizes, strides = (tuple(op.attributes[f"static_{name}"]) for name in ("offsets", "sizes", "strides"))
-    if source is None or len(op.operands) > 1:
+    if len(op.operands) > 1:
         return None
     value = make("slice", [source.value], starts=starts, sizes=sizes, strides=strides)
     # a slice may drop dimensions of extent 1
     return source.moved(reshape(value, tensor_type(op.results[0].type).shape))
 
 
-def _pad(op: ir.Operation) -> Quantized | None:
-    source, found = quantized(op.operands[0]), padding(op)
-    if source is None or found is None:
+def _pad(op: ir.Operation, source: Quantized) -> Quantized | None:
+    found = padding(op)
+    if found is None:
         return None
     low, high, real = found
-    code = code_of(real, source.scale, source.zp)
-    pads = tuple(extent for pair in zip(low, high, strict=True) for extent in pair)
-    return source.moved(make("pad", [source.value], pads=pads, value=code))
+    value = source.value
+    if min(*low, *high) < 0:
+        # PyTorch cuts off what a negative border takes away
+        starts = tuple(max(0, -extent) for extent in low)
+        cut = zip(source.shape, starts, high, strict=True)
+        sizes = tuple(extent - start - max(0, -after) for extent, start, after in cut)
+        value = make("slice", [value], starts=starts, sizes=sizes, strides=(1,) * len(sizes))
+    pads = tuple(max(0, extent) for pair in zip(low, high, strict=True) for extent in pair)
+    if any(pads):
+        value = make("pad", [value], pads=pads, value=code_of(real, source.scale, source.zp))
+    return source.moved(value)
+
+
+# a broadcast is a concat of so many copies at most
+_COPIES = 64
+
+
+def _copy(op: ir.Operation, source: Quantized) -> Quantized | None:
+    """A linalg.generic or linalg.broadcast that repeats its operand: constants are repeated here, activations side by side."""
+    shape = broadcast_shape(op)
+    wanted = tensor_type(op.results[0].type).shape
+    if shape is None:
+        return None
+    known = constant(source.value)
+    if known is not None:
+        return source.moved(array(np.broadcast_to(known.reshape(shape), wanted)))
+    value = reshape(source.value, shape)
+    repeated = [(axis, extent) for axis, extent in enumerate(wanted) if shape[axis] != extent]
+    if math.prod(extent for _, extent in repeated) > _COPIES:
+        return None
+    for axis, extent in repeated:
+        value = make("concat", [value] * extent, axis=axis)
+    return source.moved(value)
 
 
 _MOVES = {
     "tensor.collapse_shape": _reshape,
     "tensor.expand_shape": _reshape,
+    "tensor.cast": _cast,
     "linalg.transpose": _transpose,
     "tensor.extract_slice": _slice,
     "tensor.pad": _pad,
+    "linalg.generic": _copy,
+    "linalg.broadcast": _copy,
 }
 MOVES = tuple(_MOVES)
+
+
+def broadcast_shape(op: ir.Operation) -> tuple[int, ...] | None:
+    """The operand's shape with extents of 1 where the op repeats it; None where the op does anything else."""
+    if op.name == "linalg.broadcast":
+        dropped = tuple(op.attributes["dimensions"])
+        return tuple(1 if axis in dropped else extent for axis, extent in enumerate(tensor_type(op.results[0].type).shape))
+    if op.name != "linalg.generic" or len(op.operands) != 2 or len(op.regions[0].blocks[0].operations) != 1:
+        return None
+    block = op.regions[0].blocks[0]
+    if block.operations[0].operation.operands[0] != block.arguments[0]:
+        return None
+    return aligned_shape(op, 0)
 
 
 def padding(op: ir.Operation) -> tuple[tuple[int, ...], tuple[int, ...], float] | None:
@@ -206,19 +255,22 @@ def constant(value: ir.Value) -> np.ndarray | None:
     op = defining(value)
     if op is None:
         return None
-    if op.name == "arith.constant":
+    if op.name in ("arith.constant", "npu.constant"):
         found = op.attributes["value"]
         if isinstance(found, ir.DenseElementsAttr):
             return np.asarray(found)
         return np.asarray(found.value)
-    shape = tensor_type(op.results[0].type).shape if op.results and isinstance(op.results[0].type, ir.RankedTensorType) else ()
+    if op.name not in _CONSTANT_OPS:
+        return None
+    shape = tensor_type(op.results[0].type).shape if isinstance(op.results[0].type, ir.RankedTensorType) else ()
     source = constant(op.operands[0]) if len(op.operands) else None
     if source is None:
         return None
-    if op.name == "linalg.broadcast":
-        dropped = tuple(op.attributes["dimensions"])
-        kept = [1 if axis in dropped else extent for axis, extent in enumerate(shape)]
-        return np.broadcast_to(source.reshape(kept), shape)
+    if op.name in ("linalg.broadcast", "linalg.generic"):
+        kept = broadcast_shape(op)
+        return None if kept is None else np.broadcast_to(source.reshape(kept), shape)
+    if op.name in ("arith.truncf", "arith.extf", "arith.sitofp"):
+        return source.astype(np.float64 if str(op.results[0].type) == "f64" else np.float32)
     if op.name == "linalg.fill":
         return np.broadcast_to(source, shape)
     if op.name in ("tensor.collapse_shape", "tensor.expand_shape"):
@@ -227,13 +279,17 @@ def constant(value: ir.Value) -> np.ndarray | None:
         if flat is None and source.size:
             return np.broadcast_to(source.reshape(-1)[0] if not source.shape else source[(0,) * source.ndim], shape)
         return source.reshape(shape)
-    if op.name == "linalg.transpose":
-        return source.transpose(tuple(op.attributes["permutation"]))
-    return None
+    return source.transpose(tuple(op.attributes["permutation"]))
+
+
+_CONSTANT_OPS = (
+    "linalg.broadcast", "linalg.generic", "linalg.fill", "linalg.transpose", "tensor.collapse_shape", "tensor.expand_shape",
+    "arith.truncf", "arith.extf", "arith.sitofp",
+)  # fmt: skip
 
 
 def weights(value: ir.Value, axis: int = 0) -> Weights | None:
-    """Constant i8 weights behind a float value, reshapes peeled off; `axis` is that of the output channels."""
+    """Constant i8 weights behind a float value, reshapes peeled off; `axis` is that of the output channels, -1 the last."""
     op = defining(value)
     while op is not None and op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
         op = defining(op.operands[0])
@@ -243,7 +299,8 @@ def weights(value: ir.Value, axis: int = 0) -> Weights | None:
     if source is None:
         return None
     codes = np.asarray(source.attributes["value"])
-    channels = codes.shape[axis]
+    axis %= max(1, codes.ndim)
+    channels = codes.shape[axis] if codes.ndim else 1
     if op.name == "npu.dequantize":
         return Weights(codes, np.full(channels, attribute(op, "scale")), attribute(op, "zp"))
     zps = attribute(op, "zps")

@@ -20,9 +20,13 @@ def convert(root: Root) -> ir.Value | None:
     kernel = _pair(params["kernel"])
     strides = _pair(params.get("strides") or kernel)
     padding = _pair(params.get("padding", [0]))
-    if params.get("divisor") is not None or not _same_extent(x, root, kernel, strides, padding):
+    if not _same_extent(x, root, kernel, strides, padding):
         return None
     pads = (padding[0], padding[0], padding[1], padding[1])
+    divisor = params.get("divisor")
+    if divisor is not None:
+        # a divisor of one's own is a factor, and holds for every window
+        return _pool(root, x, kernel, strides, pads, True, kernel[0] * kernel[1] / divisor)
     return _pool(root, x, kernel, strides, pads, bool(params.get("count_include_pad", True)) or not any(pads))
 
 
@@ -36,10 +40,17 @@ def _adaptive(root: Root, x: Quantized) -> ir.Value | None:
     return _pool(root, x, kernel, kernel, (0, 0, 0, 0), True)
 
 
-def _pool(root: Root, x: Quantized, kernel, strides, pads, include: bool) -> ir.Value:
-    rescale = average_rescale(x.scale / root.scale, kernel, not include, root.zp, root.lo, root.hi)
+def _pool(root: Root, x: Quantized, kernel, strides, pads, include: bool, factor: float = 1.0) -> ir.Value:
+    rescale = average_rescale(x.scale * factor / root.scale, kernel, not include, root.zp, root.lo, root.hi)
     value = make(
-        "avg_pool2d", [transpose(x.value, TO_NHWC)], kernel=kernel, strides=strides, pads=pads, count_include_pad=include, zp_x=x.zp, rescale=rescale
+        "avg_pool2d",
+        [transpose(x.value, TO_NHWC)],
+        kernel=kernel,
+        strides=strides,
+        pads=pads,
+        count_include_pad=include,
+        zp_x=x.zp,
+        rescale=rescale,
     )
     return transpose(value, TO_NCHW)
 

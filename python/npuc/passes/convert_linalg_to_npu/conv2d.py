@@ -4,8 +4,8 @@
 from torch_mlir import ir
 
 from npuc.passes.base import defining
-from npuc.passes.convert_linalg_to_npu._conv import convolution, window
-from npuc.passes.convert_linalg_to_npu._match import Root, weights
+from npuc.passes.convert_linalg_to_npu._conv import convolution, kernel_of, window
+from npuc.passes.convert_linalg_to_npu._match import Root
 
 ROOTS = ("linalg.conv_2d_nchw_fchw", "tensor.collapse_shape")
 GROUPED = "linalg.conv_2d_ngchw_gfchw"
@@ -19,8 +19,8 @@ def convert(root: Root) -> ir.Value | None:
         return None
     expanded = defining(op.operands[0], "tensor.expand_shape") if grouped else None
     found = window(expanded.operands[0] if expanded is not None else op.operands[0])
-    kernel = weights(op.operands[1])
-    if found is None or kernel is None or (grouped and expanded is None) or kernel.codes.ndim != 4:
+    kernel = kernel_of(op.operands[1])
+    if found is None or kernel is None or (grouped and expanded is None):
         return None
     groups = found.x.shape[1] // kernel.codes.shape[1]
     if groups > 1 and kernel.codes.shape[1] == 1:

@@ -4,8 +4,8 @@
 from torch_mlir import ir
 
 from npuc.passes.base import defining
-from npuc.passes.convert_linalg_to_npu._conv import convolution, window
-from npuc.passes.convert_linalg_to_npu._match import Root, weights
+from npuc.passes.convert_linalg_to_npu._conv import convolution, kernel_of, window
+from npuc.passes.convert_linalg_to_npu._match import Root
 from npuc.passes.convert_linalg_to_npu.conv2d import GROUPED
 
 ROOTS = ("linalg.depthwise_conv_2d_nchw_chw", "tensor.collapse_shape")
@@ -19,7 +19,7 @@ def convert(root: Root) -> ir.Value | None:
         return None
     expanded = defining(op.operands[0], "tensor.expand_shape") if grouped else None
     found = window(expanded.operands[0] if expanded is not None else op.operands[0])
-    kernel = weights(op.operands[1])
-    if found is None or kernel is None or kernel.codes.ndim != 4 or kernel.codes.shape[1] != 1:
+    kernel = kernel_of(op.operands[1])
+    if found is None or kernel is None or kernel.codes.shape[1] != 1:
         return None
     return convolution(root, op, "depthwise_conv2d", found, kernel, kernel.codes[:, 0].transpose(1, 2, 0))

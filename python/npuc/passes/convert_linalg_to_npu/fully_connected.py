@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """linalg.matmul of an activation with constant weights, a bias added or not -> npu.fully_connected."""
 
+from dataclasses import replace
+
 import numpy as np
 from torch_mlir import ir
 
@@ -8,9 +10,12 @@ from npuc.dialects.base import tensor_type
 from npuc.passes.base import defining
 from npuc.passes.convert_linalg_to_npu._match import (
     Root,
+    Weights,
+    aligned_shape,
     arithmetic,
     array,
     bias_codes,
+    broadcast_shape,
     channel_vector,
     constant,
     make,
@@ -19,20 +24,22 @@ from npuc.passes.convert_linalg_to_npu._match import (
     weights,
 )
 
-_PRODUCTS = ("linalg.matmul", "linalg.batch_matmul")
+_PRODUCTS = ("linalg.matmul", "linalg.batch_matmul", "linalg.vecmat")
 _SHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
 ROOTS = (*_PRODUCTS, "linalg.generic", *_SHAPES)
 
 
 def convert(root: Root) -> ir.Value | None:
-    """Leading dimensions fold into one; weights arrive as [I, O], a transpose of PyTorch's [O, I]."""
+    """Leading dimensions fold into one; weights arrive as [I, O]."""
     product, bias = _product_and_bias(root.op)
     if product is None:
         return None
     found, kernel = quantized(product.operands[0]), _weights(product.operands[1])
     if found is None or kernel is None or kernel.codes.ndim != 2:
         return None
-    depth = kernel.codes.shape[1]
+    outputs, depth = kernel.codes.shape
+    if (outputs, depth) != (root.shape[-1], tensor_type(product.operands[0].type).shape[-1]):
+        return None
     # what the product itself starts from
     start = channel_vector(product.operands[2], len(tensor_type(product.operands[2].type).shape) - 1)
     if start is None:
@@ -58,7 +65,8 @@ def _product_and_bias(op: ir.Operation | None) -> tuple[ir.Operation | None, np.
                 return None, None
             vector = sides[known[0]]
             assert vector is not None
-            if vector.ndim != 1:
+            shape = aligned_shape(op, known[0])
+            if vector.ndim != 1 or shape is None or shape[-1] != vector.size:
                 return None, None
             bias, op = vector.astype(np.float64), defining(op.operands[1 - known[0]])
         else:
@@ -66,12 +74,13 @@ def _product_and_bias(op: ir.Operation | None) -> tuple[ir.Operation | None, np.
     return op, bias
 
 
-def _weights(value: ir.Value):
+def _weights(value: ir.Value) -> Weights | None:
+    """Codes [O, I]: a transpose of PyTorch's own, or [I, O] that is transposed here. The same for every batch, so that is peeled off."""
     op = defining(value)
-    while op is not None and op.name in ("linalg.broadcast", *_SHAPES):
+    while op is not None and (op.name in _SHAPES or broadcast_shape(op) is not None):
         value = op.operands[0]
         op = defining(value)
-    op = defining(value, "linalg.transpose")
-    if op is None or tuple(op.attributes["permutation"]) != (1, 0):
-        return None
-    return weights(op.operands[0])
+    if op is not None and op.name == "linalg.transpose" and tuple(op.attributes["permutation"]) == (1, 0):
+        return weights(op.operands[0])
+    found = weights(value, axis=-1)
+    return None if found is None else replace(found, codes=found.codes.T)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""linalg.generic { arith.subf } of two activations -> npu.sub."""
+"""linalg.generic { arith.subf } of two activations, one of them times a number or not -> npu.sub."""
 
 from torch_mlir import ir
 
-from npuc.passes.convert_linalg_to_npu._match import Root, arithmetic, terms
+from npuc.passes.convert_linalg_to_npu._match import Root
 from npuc.passes.convert_linalg_to_npu._sum import sum_of
 
 ROOTS = ("linalg.generic",)
@@ -11,7 +11,4 @@ ROOTS = ("linalg.generic",)
 
 def convert(root: Root) -> ir.Value | None:
     """Both terms are brought to one step first."""
-    if arithmetic(root.op) != "subf":
-        return None
-    found = terms(root)
-    return None if found is None else sum_of("sub", root, *found)
+    return sum_of("sub", root)

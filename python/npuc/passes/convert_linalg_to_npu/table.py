@@ -1,28 +1,36 @@
 # SPDX-License-Identifier: Apache-2.0
-"""npu.float_op of one element (sigmoid, hard-swish, x + 1, ...) -> npu.table."""
+"""Functions of one element (sigmoid, hard-swish, 1 - x, ...), whole or spread over several float ops -> npu.table."""
 
 import numpy as np
 from torch_mlir import ir
 
-from npuc.numerics.functions import evaluate
-from npuc.ops.table import table_of
-from npuc.passes.convert_linalg_to_npu._functions import KINDS, function_of
-from npuc.passes.convert_linalg_to_npu._match import Root, array, attribute, make, quantized
+from npuc.passes.convert_linalg_to_npu._functions import KINDS, Chain, chain_of
+from npuc.passes.convert_linalg_to_npu._match import Quantized, Root, array, make, quantized
 
-ROOTS = tuple(f"float_op.{kind}" for kind in KINDS)
+ROOTS = (*(f"float_op.{kind}" for kind in KINDS), "linalg.generic")
 
 
 def convert(root: Root) -> ir.Value | None:
     """All 256 values are computed and quantized; clamps that follow are bounds of the entries."""
-    x = quantized(root.op.operands[0])
-    found = function_of(attribute(root.op, "kind"), attribute(root.op, "params"))
-    if x is None or found is None:
+    chain = chain_of(root.op.results[0])
+    x = None if chain is None else quantized(chain.source)
+    if chain is None or x is None:
         return None
-    kind, arguments = found
-    entries = table_of(lambda real: evaluate(kind, arguments, real), x.scale, x.zp, root.scale, root.zp)
-    entries = np.clip(entries, root.lo, root.hi).astype(np.int8)
+    entries = np.clip(entries_of(chain, x, root), root.lo, root.hi).astype(np.int8)
     low, high = int(entries.min()), int(entries.max())
     if (x.scale, x.zp) == (root.scale, root.zp) and np.array_equal(entries, np.clip(np.arange(-128, 128), low, high)):
         # a clamp fuses into the op before it where a table does not
         return make("clamp", [x.value], lo=low, hi=high)
     return make("table", [x.value, array(entries)])
+
+
+def entries_of(chain: Chain, x: Quantized, root: Root) -> np.ndarray:
+    """f64 [256]: what PyTorch computes for each code, the function itself in f64.
+
+    Steps and results are rounded to f32 where PyTorch does so: a function with jumps (floor, sign) or a result halfway between two
+    codes shows the difference.
+    """
+    real = np.float32(x.scale) * (np.arange(-128, 128) - x.zp).astype(np.float32)
+    with np.errstate(all="ignore"):
+        result = np.nan_to_num(np.broadcast_to(chain.apply(real.astype(np.float64)), real.shape)).astype(np.float32)
+        return np.nan_to_num(np.rint((result * np.float32(1 / root.scale)).astype(np.float64)) + root.zp)
