@@ -24,7 +24,7 @@ def random_spec(rng):
     (h, scale_y, offset_y, border_y), (w, scale_x, offset_x, border_x) = random_dimension(rng), random_dimension(rng)
     return Resize.of(
         i8(upto(rng, 2), h, w, upto(rng, 5)), scale_y=scale_y, scale_x=scale_x, offset=(offset_y, offset_x), border=(border_y, border_x),
-        rounding=pick(rng, "floor", "half"),
+        rounding=pick(rng, "floor", "half", "bilinear"),
     )  # fmt: skip
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Nearest-neighbour resize on the vector unit."""
+"""Resize on the vector unit: nearest neighbour, or between the four nearest."""
 
 import enum
 from collections.abc import Iterator
@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npuc.isa.base import Instruction, Operand, Space, Unit, choice, i32, operand
+from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i32, operand
 from npuc.isa.records import dtype_problems
+from npuc.numerics.resize import bilinear, positions
 from npuc.targets.base import Target
 
 
@@ -18,6 +19,7 @@ class ResizeRounding(enum.IntEnum):
 
     FLOOR = 0
     HALF = 1
+    BILINEAR = 2
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Resize(Instruction):
     """out[n, oy, ox, c] = x[n, iy, ix, c].
 
     With p = oy * scale_y_d + offset_y: FLOOR iy = floor(p / scale_y_n); HALF (TOSA's nearest) one more where the remainder is at
-    least half of scale_y_n. iy is clamped to the input's rows; columns alike.
+    least half of scale_y_n. iy is clamped to the input's rows; columns alike. BILINEAR (i8): see `npuc.numerics.resize`.
     """
 
     opcode: ClassVar[int] = 12
@@ -43,7 +45,9 @@ class Resize(Instruction):
     rounding: ResizeRounding = choice(ResizeRounding, "rounding of the position")
 
     def busy_cycles(self, target: Target) -> int:
-        """Output path, one result an element."""
+        """Output path, one result an element; a product for each of the four that BILINEAR takes together."""
+        if self.rounding is ResizeRounding.BILINEAR:
+            return target.output.cycles("mul", 4 * self.ofm.elements)
         return target.output.cycles("other", self.ofm.elements)
 
     def problems(self) -> Iterator[str]:
@@ -55,10 +59,22 @@ class Resize(Instruction):
         for name in ("scale_y_n", "scale_y_d", "scale_x_n", "scale_x_d"):
             if getattr(self, name) < 1:
                 yield f"{name} is {getattr(self, name)}, wanted at least 1"
+        if self.rounding is ResizeRounding.BILINEAR:
+            yield from dtype_problems("ifm", self.ifm, DType.I8)
+            if max(self.scale_y_n, self.scale_x_n) > 1 << 14:
+                # so that a weighted sum stays within 37 bits
+                yield f"scale_y_n, scale_x_n are {self.scale_y_n}, {self.scale_x_n}, wanted at most {1 << 14} where BILINEAR"
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         x = self.ifm.read(memory[self.ifm.space])
         _, height, width, _ = self.ofm.shape
+        if self.rounding is ResizeRounding.BILINEAR:
+            between = (
+                positions(height, self.scale_y_n, self.scale_y_d, self.offset_y, x.shape[1]),
+                positions(width, self.scale_x_n, self.scale_x_d, self.offset_x, x.shape[2]),
+            )
+            self.ofm.write(memory[self.ofm.space], bilinear(x, *between, self.scale_y_n, self.scale_x_n))
+            return
         rows = self._index(height, self.scale_y_n, self.scale_y_d, self.offset_y, x.shape[1])
         columns = self._index(width, self.scale_x_n, self.scale_x_d, self.offset_x, x.shape[2])
         self.ofm.write(memory[self.ofm.space], x[:, rows[:, None], columns[None, :]])

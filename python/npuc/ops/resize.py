@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""resize: nearest neighbour, up or down (TOSA RESIZE, NEAREST_NEIGHBOR; PyTorch nearest by rounding "floor")."""
+"""resize: nearest neighbour (TOSA RESIZE, NEAREST_NEIGHBOR; PyTorch nearest by rounding "floor"), or bilinear as TFLite does it in int8."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,11 +9,12 @@ import numpy as np
 
 from npuc.isa import resize as isa
 from npuc.isa.base import Instruction, Operand
-from npuc.ops._checks import element_types, rank_is
+from npuc.numerics.resize import Positions, bilinear, positions
+from npuc.ops._checks import at_most, dtype_is, element_types, rank_is
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
-ROUNDINGS = {"floor": isa.ResizeRounding.FLOOR, "half": isa.ResizeRounding.HALF}
+ROUNDINGS = {"floor": isa.ResizeRounding.FLOOR, "half": isa.ResizeRounding.HALF, "bilinear": isa.ResizeRounding.BILINEAR}
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Resize(OpSpec):
 
     n / d is the scale (output over input) of a dimension; iy is clamped to the image. OH = ((H - 1) * n - offset + border) / d + 1
     exactly. input [N, H, W, C] of any element type.
+
+    "bilinear", i8: the four inputs around p / n, weighted by the distances and rounded once, halves away from zero; see
+    `npuc.numerics.resize`.
     """
 
     name: ClassVar[str] = "resize"
@@ -30,7 +34,7 @@ class Resize(OpSpec):
     scale_x: tuple[int, int] = param("n, d of columns", (1, 1))
     offset: tuple[int, int] = param("added to the position of rows, columns", (0, 0))
     border: tuple[int, int] = param("how far the output reaches beyond the last row, column", (0, 0))
-    rounding: str = param('"floor" or "half"', "floor")
+    rounding: str = param('"floor", "half" or "bilinear"', "floor")
 
     @property
     def _dimensions(self) -> tuple[tuple[int, int, int, int, int], ...]:
@@ -45,6 +49,8 @@ class Resize(OpSpec):
             return
         if self.rounding not in ROUNDINGS:
             yield f"rounding is '{self.rounding}', wanted {' or '.join(ROUNDINGS)}"
+        if self._between:
+            yield from dtype_is("input", self.inputs[0], "i8")
         for name, (extent, n, d, offset, border) in zip(("rows", "columns"), self._dimensions, strict=True):
             if min(n, d) < 1:
                 yield f"scale of {name} is {n} / {d}, wanted both at least 1"
@@ -52,6 +58,10 @@ class Resize(OpSpec):
             last = (extent - 1) * n - offset + border
             if last < 0 or last % d:
                 yield f"({extent} - 1) * {n} - {offset} + {border} = {last} along {name}, wanted a multiple of {d}, at least 0"
+
+    @property
+    def _between(self) -> bool:
+        return self.rounding == "bilinear"
 
     def infer(self) -> TensorType:
         n, _, _, channels = self.inputs[0].shape
@@ -66,8 +76,15 @@ class Resize(OpSpec):
             found = found + (2 * rest >= n)
         return np.clip(found, 0, extent - 1)
 
+    def _neighbours(self, dimension: int, start: int, size: int) -> Positions:
+        """Lower and upper neighbours of output positions start .. start + size - 1, and weights."""
+        extent, n, d, offset, _ = self._dimensions[dimension]
+        return positions(size, n, d, offset, extent, start)
+
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         _, height, width, _ = self.output.shape
+        if self._between:
+            return bilinear(inputs[0], self._neighbours(0, 0, height), self._neighbours(1, 0, width), self.scale_y[0], self.scale_x[0])
         rows, columns = self._positions(0, 0, height), self._positions(1, 0, width)
         return inputs[0][:, rows[:, None], columns[None, :]]
 
@@ -80,8 +97,11 @@ class Resize(OpSpec):
         cuts, offsets, borders = [], [], []
         for dimension, (start, size) in enumerate(region[1:3]):
             _, n, d, offset, _ = self._dimensions[dimension]
-            positions = self._positions(dimension, start, size)
-            first, extent = int(positions[0]), int(positions[-1] - positions[0]) + 1
+            if self._between:
+                lower, upper, _ = self._neighbours(dimension, start, size)
+            else:
+                lower = upper = self._positions(dimension, start, size)
+            first, extent = int(lower[0]), int(upper[-1] - lower[0]) + 1
             cuts.append((first, extent))
             offsets.append(offset + start * d - first * n)
             borders.append((size - 1) * d - (extent - 1) * n + offsets[-1])
@@ -96,6 +116,12 @@ class Resize(OpSpec):
 
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from element_types(self, target, "i8", "i16", "i32")
+        if self._between:
+            yield from self._weights()
+
+    def _weights(self) -> Iterator[Refusal]:
+        """Weights between two positions have 14 bits."""
+        yield from at_most("weights between two positions have 14 bits", max(self.scale_y[0], self.scale_x[0]), 1 << 14)
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         instruction = isa.Resize(
