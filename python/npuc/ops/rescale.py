@@ -2,7 +2,7 @@
 """rescale: integers of one scale to another (TOSA RESCALE; TFLite QUANTIZE on integers)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -20,7 +20,7 @@ from npuc.targets.base import Target
 class Rescale(Map):
     """y = clamp((((x - zp_x) * m + round) >> s) + zp_out, lo, hi).
 
-    x i8, ui8, i16 or i32 -> i8, ui8 or i16, one record for the tensor.
+    x i8, ui8, i16, i32 or i64 (a 48-bit accumulator) -> i8, ui8, i16 or i32, one record for the tensor.
     """
 
     name: ClassVar[str] = "rescale"
@@ -29,11 +29,16 @@ class Rescale(Map):
     rescale: numerics.Rescale = param("input to output, one record", numerics.Rescale((1 << 30,), (30,)))
 
     def malformed(self) -> Iterator[str]:
-        wrong = [*dtype_is("input", self.inputs[0], *RANGES), *dtype_is("result", self.output, "i8", "ui8", "i16")]
+        x = self.inputs[0]
+        wrong = [*dtype_is("input", x, *RANGES, "i64"), *dtype_is("result", self.output, "i8", "ui8", "i16", "i32")]
         yield from wrong
-        if not wrong:
-            yield from in_range("zp_x", self.zp_x, self.inputs[0].dtype)
-            yield from rescale_ok(self.rescale, (1,), self.output.dtype)
+        if wrong:
+            return
+        if x.dtype == "i64" and self.zp_x:
+            yield f"zp_x is {self.zp_x}, wanted 0 for an accumulator"
+        elif x.dtype != "i64":
+            yield from in_range("zp_x", self.zp_x, x.dtype)
+        yield from rescale_ok(self.rescale, (1,), self.output.dtype)
 
     def infer(self) -> TensorType:
         return TensorType(self.inputs[0].shape, self.output.dtype)
@@ -47,12 +52,22 @@ class Rescale(Map):
         yield from element_types(self, target, "i8", "i16", "i32")
         yield from at_most_rank_4(self)
         yield from self._zero_point()
+        yield from self._unbounded()
 
     def _zero_point(self) -> Iterator[Refusal]:
         """The zero point of the input is a 16-bit field."""
         if not -(1 << 15) <= self.zp_x < 1 << 15:
             yield Refusal("the zero point is a 16-bit field", str(self.zp_x), "-32768..32767")
 
+    def _unbounded(self) -> Iterator[Refusal]:
+        """An i32 result saturates at its own limits, without a zero point."""
+        full = numerics.Rescale(self.rescale.multiplier, self.rescale.shift, 0, *RANGES["i32"], self.rescale.double_round)
+        if self.output.dtype == "i32" and self.rescale != full:
+            found = f"{self.rescale.lo}..{self.rescale.hi}, zero point {self.rescale.zp_out}"
+            yield Refusal("an i32 result has no bounds and no zero point", found, "the limits of i32, zero point 0")
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         kind = isa.ElementwiseKind.RESCALE
-        return [isa.Elementwise(kind=kind, a=inputs[0], ofm=output, zp_a=self.zp_x, **rescale_fields(self.rescale))]
+        # the fields for bounds are i16; an i32 result does not look at them
+        fields = rescale_fields(self.rescale if self.output.dtype != "i32" else replace(self.rescale, lo=-128, hi=127))
+        return [isa.Elementwise(kind=kind, a=inputs[0], ofm=output, zp_a=self.zp_x, **fields)]

@@ -8,10 +8,10 @@ func.func @well_formed(%input: tensor<4xi32>) -> tensor<4xi8> {
 
 // -----
 
-func.func @bad(%input: tensor<4xi32>) -> tensor<4xi32> {
-  // expected-error@+1 {{'npu.rescale' op result has element type i32, wanted i8 or ui8 or i16}}
-  %y = "npu.rescale"(%input) {rescale = #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>, shift = array<i64: 40>, zp_out = 3 : i64}>, zp_x = 0 : i64} : (tensor<4xi32>) -> tensor<4xi32>
-  return %y : tensor<4xi32>
+func.func @bad(%input: tensor<4xi32>) -> tensor<4xi64> {
+  // expected-error@+1 {{'npu.rescale' op result has element type i64, wanted i8 or ui8 or i16 or i32}}
+  %y = "npu.rescale"(%input) {rescale = #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>, shift = array<i64: 40>, zp_out = 3 : i64}>, zp_x = 0 : i64} : (tensor<4xi32>) -> tensor<4xi64>
+  return %y : tensor<4xi64>
 }
 
 // -----
