@@ -106,7 +106,9 @@ class _Accesses:
         """Accesses of other queues, not yet known to be complete, whose bounding boxes meet and one of which writes; newest first."""
         n = self.count
         queues = self.queue[:n]
-        meets = (self.low[:n] < extent.high) & (self.high[:n] > extent.low) & (queues != queue) & (self.place[:n] > np.asarray(clock)[queues])
+        meets = (
+            (self.low[:n] < extent.high) & (self.high[:n] > extent.low) & (queues != queue) & (self.place[:n] > np.asarray(clock)[queues])
+        )
         if not write:
             meets &= self.write[:n]
         return np.nonzero(meets)[0][::-1]
@@ -178,4 +180,3 @@ def _with_semaphores(commands: Sequence[Command], queue_of: Sequence[int], waits
             value_of[number] = counts[queue]
             ordered.append(replace(command, instruction=Signal(semaphore=queue)))
     return ordered
-

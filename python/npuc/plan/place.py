@@ -116,7 +116,9 @@ def _first_fit(buffers: Sequence[Lifetime], order: Sequence[int]) -> tuple[tuple
         low, high = first // span, last // span
         near = stretches[low] if low == high else set().union(*stretches[low : high + 1])
         meets = sorted(
-            (offsets[other], offsets[other] + buffers[other][0]) for other in near if buffers[other][1] <= last and buffers[other][2] >= first
+            (offsets[other], offsets[other] + buffers[other][0])
+            for other in near
+            if buffers[other][1] <= last and buffers[other][2] >= first
         )
         offset = 0
         for start, end in meets:

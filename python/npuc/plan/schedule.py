@@ -136,7 +136,9 @@ class Schedule:
         try:
             content = _mapping(values, "the schedule")
             rest = {key: _whole(content[key], key) for key in known & set(content) - {"groups", "fetch"}}
-            groups = tuple(_group(_mapping(group, f"group {number}"), number) for number, group in enumerate(_list(content["groups"], "groups")))
+            groups = tuple(
+                _group(_mapping(group, f"group {number}"), number) for number, group in enumerate(_list(content["groups"], "groups"))
+            )
             return cls(groups=groups, fetch=_wholes(content.get("fetch", []), "fetch"), **rest)
         except KeyError as error:
             raise UserInputError(f"the schedule has no {error}", wanted="the form that --save-schedule writes") from error
@@ -155,7 +157,7 @@ class Schedule:
             raise UserInputError("the schedule is not for this network", found=f"ops {covered[:8]}", wanted=wanted)
         for number, group in enumerate(self.groups):
             for problem in _problems(group, graph):
-                raise UserInputError(f"group {number} of the schedule cannot be done: {problem}", layer=graph.nodes[group.nodes[0]].name)
+                raise UserInputError(f"group {number} of the schedule cannot be done: {problem}", layer=graph.nodes[min(group.nodes, default=0)].name)
 
     def with_result(self, **values: int) -> "Schedule":
         """The same decisions with what is known of the result."""

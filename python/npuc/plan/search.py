@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Choosing a schedule: which ops form groups, how tall their stripes are, what stays in SRAM.
+"""Choosing a schedule: which ops form groups, how tall their stripes are, what stays in SRAM, what is fetched when.
 
-Closed forms prune: dynamic programming over consecutive groups with an estimate of array, vector and DMA time.
-The timing engine decides among whole schedules, the unfused one always among them. Pure functions; budgets count candidates.
+Closed forms (`npuc.plan.group`) prune: dynamic programming over consecutive groups. The timing engine decides among whole
+schedules, the unfused one always among them. Pure functions; budgets count candidates.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from npuc.errors import DoesNotFit
-from npuc.isa.base import Operand, Space
-from npuc.ops.base import OpSpec, dense_operand
-from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
+from npuc.plan.graph import Graph, escaping, rows
+from npuc.plan.group import Candidate, Groups
 from npuc.plan.place import Placement, place
 from npuc.plan.prefetch import fetch_positions
 from npuc.plan.price import price_schedule
 from npuc.plan.schedule import GroupPlan, Schedule
-from npuc.plan.steps import Compute, Steps, align, channel_chunks, expand
-from npuc.plan.stripes import Footprints, Profile, profile
-from npuc.targets.base import Target, ceil_div
+from npuc.plan.steps import Compute, Steps, align, expand
+from npuc.plan.stripes import Footprints
+from npuc.targets.base import Target
 
 log = logging.getLogger("npuc")
 
@@ -29,16 +28,8 @@ MAX_GROUP = 10
 SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
 PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
-# parameters below this size are not worth a second pass over the input
-MIN_CHUNKED_BYTES = 4096
 # a value between groups may take the SRAM divided by this before the estimate takes it to go off chip
 KEEP_FRACTION = 5
-# one part in so many of a group's DMA time counts although it may be hidden
-TRAFFIC_WEIGHT = 8
-# what a command costs beside its own cycles, in this estimate: waiting for others, and everybody's time to handle it
-COMMAND_CYCLES = 64
-# a chunk of streamed parameters is at most the SRAM divided by this
-CHUNK_FRACTION = 16
 
 
 @dataclass(frozen=True)
@@ -50,339 +41,81 @@ class Result:
     placement: Placement
 
 
-@dataclass(frozen=True)
-class _Candidate:
-    """One way to run a group: estimated cycles and bytes, both from closed forms."""
+def partition(ways: Groups, budget_bytes: int, longest: int) -> tuple[Candidate, ...]:
+    """The cheapest sequence of groups of at most `longest` ops within `budget_bytes`, by dynamic programming.
 
-    group: GroupPlan
-    cycles: int
-    peak_bytes: int
-
-
-class Planner:
-    """The search over one graph on one machine."""
-
-    def __init__(self, graph: Graph, target: Target):
-        self.graph, self.target = graph, target
-        self.footprints = Footprints(graph)
-        self._cycles: dict[tuple[int, int], int] = {}
-        self._groups: dict[tuple[int, int, bool, int], list[_Candidate]] = {}
-        # values between groups of at most this size are taken to stay in SRAM
-        self.keep_bytes = 0
-        self._profiles: dict[tuple[int, int, int, bool], Profile] = {}
-        self.considered = 0
-
-    # closed forms ------------------------------------------------------------------------------
-
-    def tile_cycles(self, node: Node, height: int) -> int:
-        """Cycles of a tile of `height` output rows from the middle of the image, alone on the machine."""
-        key = (node.index, height)
-        if key not in self._cycles:
-            extent = rows(node.spec.output)
-            low = (extent - height) // 2
-            spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
-            self._cycles[key] = spec_cycles(spec, self.target)
-        return self._cycles[key]
-
-    def step_cycles(self, step: Compute) -> int:
-        """Cycles of a compute step: the tile's, by its share of the output channels."""
-        node = self.graph.nodes[step.node]
-        axis = row_axis(node.spec.output)
-        cycles = self.tile_cycles(node, rows(node.spec.output) if axis is None else step.region[axis][1])
-        return cycles * step.region[-1][1] // node.spec.output.shape[-1] if step.region else cycles
-
-    def _chunks(self, node: Node, fraction: int) -> int:
-        """Parts that the node's parameters are streamed in."""
-        size = node.spec.param_bytes()
-        budget = max(self.target.sram.bytes // fraction, 1024)
-        axis = len(node.spec.output.shape) - 1
-        if size <= budget or axis not in node.spec.splits:
-            return 1
-        channels = node.spec.output.shape[-1]
-        most = ceil_div(channels, self.target.array.granule[2])
-        return min(ceil_div(size, budget), most)
-
-    def _chunk_bytes(self, node: Node, parts: int) -> int:
-        if parts == 1:
-            return align(node.spec.param_bytes())
-        biggest = max(size for _, size in channel_chunks(node, parts, self.target))
-        return align(ceil_div(node.spec.param_bytes() * biggest, node.spec.output.shape[-1]) + 64)
-
-    def _profile(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> Profile:
-        key = (members[0], members[-1], stripe_rows, ahead)
-        if key not in self._profiles:
-            self._profiles[key] = profile(self.footprints, members, stripe_rows, ahead=ahead)
-        return self._profiles[key]
-
-    def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool, ahead: bool = True, fraction: int = CHUNK_FRACTION) -> _Candidate:
-        """Closed-form cycles and bytes of running `members` as one group.
-
-        Args:
-            hold: parameters stay in SRAM for all stripes, else they are fetched again.
-            ahead: see `GroupPlan`.
-            fraction: chunks of streamed parameters are at most the SRAM divided by this.
-        """
-        self.considered += 1
-        graph, target = self.graph, self.target
-        shape = self._profile(members, stripe_rows, ahead)
-        count = len(shape.stripes)
-        nodes = [graph.nodes[index] for index in members]
-        single = count == 1
-        parts = tuple(self._chunks(node, fraction) if single or not hold else 1 for node in nodes)
-        group = GroupPlan(members, stripe_rows, parts, tuple(not single and not hold for _ in nodes), ahead=ahead)
-        dram = target.dram
-        again = single or not hold
-        fetches = {node.index: dram.cycles(node.spec.param_bytes()) + part * dram.read_latency for node, part in zip(nodes, parts, strict=True)}
-        compute = stalled = 0
-        for stripe in shape.stripes:
-            for node in nodes:
-                if node.output in stripe.made and not node.spec.is_view:
-                    low, high = stripe.made[node.output]
-                    cycles = self.tile_cycles(node, high - low)
-                    compute += cycles
-                    # parameters are fetched a little ahead only: an op that is short of them waits
-                    stalled += max(cycles, fetches[node.index]) if again and node.spec.param_bytes() else cycles
-        inputs = [value for value in entering(graph, members) if not self._stays(value)]
-        outputs = [value for value in escaping(graph, members) if not self._stays(value)]
-        load = sum(dram.cycles(graph.types[value].bytes) for value in inputs) + len(inputs) * count * dram.read_latency
-        store = sum(dram.cycles(graph.types[value].bytes) for value in outputs) + len(outputs) * count * dram.write_latency
-        fetch = sum(fetches[node.index] for node in nodes if node.spec.param_bytes()) * (count if not hold and not single else 1)
-        if single:
-            cycles = load + max(stalled, fetch) + store
-        elif ahead:
-            cycles = max(stalled, load + fetch + store) + load // count + store // count
-        else:
-            cycles = max(stalled, fetch + store) + load + store // count
-        tiles = sum(part for stripe in shape.stripes for node, part in zip(nodes, parts, strict=True) if node.output in stripe.made)
-        fetched = sum(part for node, part in zip(nodes, parts, strict=True) if node.spec.param_bytes()) * (count if not hold and not single else 1)
-        # traffic that hides today is in the way of something else
-        cycles += (load + fetch + store) // TRAFFIC_WEIGHT + (tiles + fetched) * COMMAND_CYCLES
-        peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
-        return _Candidate(group, cycles, peak)
-
-    def _stays(self, value: int) -> bool:
-        """Whether the estimate takes a value between groups to stay in SRAM."""
-        graph = self.graph
-        return graph.types[value].bytes <= self.keep_bytes and value in graph.producer and value not in graph.outputs
-
-    def _single_peak(self, nodes: Sequence[Node], parts: Sequence[int]) -> int:
-        """Bytes alive at the worst op when the group is one stripe and every value dies after its last reader."""
-        graph = self.graph
-        members = tuple(node.index for node in nodes)
-        outside = set(escaping(graph, members))
-        root: dict[int, int] = {}
-        last: dict[int, int] = {}
-        for position, node in enumerate(nodes):
-            if node.spec.is_view:
-                root[node.output] = root.get(node.activations[0], node.activations[0])
-            for value in (*node.activations, node.output):
-                last[root.get(value, value)] = len(nodes) if value in outside else position
-        alive = {value: align(graph.types[value].bytes) for value in entering(graph, members)}
-        peak = 0
-        for position, (node, part) in enumerate(zip(nodes, parts, strict=True)):
-            out = root.get(node.output, node.output)
-            alive.setdefault(out, align(graph.types[out].bytes))
-            chunk = self._chunk_bytes(node, part)
-            work = chunk * (2 if part > 1 else 1) + align(node.spec.scratch_bytes(self.target))
-            peak = max(peak, sum(alive.values()) + work)
-            for value in [value for value in alive if last.get(value, -1) <= position]:
-                del alive[value]
-        return peak
-
-    def _striped_peak(self, shape: Profile, nodes: Sequence[Node], parts: Sequence[int], hold: bool) -> int:
-        """Bytes of all rings, of all held parameters (or of the two largest chunks) and of the largest scratch."""
-        graph = self.graph
-        views = {node.output for node in nodes if node.spec.is_view}
-        inside = {node.output for node in nodes} - set(escaping(graph, [node.index for node in nodes]))
-        rings = sum(
-            align(graph.types[value].bytes if self._stays(value) and value not in inside else held * row_bytes(graph.types[value]))
-            for value, held in shape.capacity.items()
-            if value not in views
-        )
-        chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
-        params = sum(chunks) if hold else 2 * max(chunks, default=0)
-        scratch = max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
-        return rings + params + scratch
-
-    def evaluate_by_channels(self, index: int, stripe_rows: int, parts: int, ahead: bool) -> _Candidate:
-        """Closed-form cycles and bytes of one op with its chunks of output channels outside, its stripes inside."""
-        self.considered += 1
-        graph, target = self.graph, self.target
-        node, dram = graph.nodes[index], self.target.dram
-        shape = self._profile((index,), stripe_rows, ahead)
-        count = len(shape.stripes)
-        chunks = channel_chunks(node, parts, target)
-        group = GroupPlan((index,), stripe_rows, (parts,), (False,), outer="channels", ahead=ahead)
-        chunk_bytes, channels = self._chunk_bytes(node, parts), chunks[0][1]
-        compute = sum(self.tile_cycles(node, high - low) for low, high in (stripe.made[node.output] for stripe in shape.stripes))
-        passes = 1 if count == 1 else len(chunks)
-        arriving = [value for value in set(node.activations) if not self._stays(value)]
-        load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in arriving)
-        fetch = dram.cycles(node.spec.param_bytes()) + len(chunks) * dram.read_latency
-        # channels of a chunk are short runs: bursts are wasted on them
-        run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
-        store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
-        first = load // (count * passes) if count > 1 else load
-        hidden = load - first if ahead else 0
-        cycles = load - hidden + max(compute, hidden + fetch + store) + (load + fetch + store) // TRAFFIC_WEIGHT
-        cycles += len(chunks) * (1 + (2 + passes) * count) * COMMAND_CYCLES
-        tallest = max(high - low for low, high in (stripe.made[node.output] for stripe in shape.stripes))
-        tile = align(node.spec.output.bytes // rows(node.spec.output) * tallest * channels // node.spec.output.shape[-1])
-        inputs = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value != node.output)
-        peak = inputs * (2 if count > 1 and ahead else 1) + 2 * chunk_bytes + 2 * tile + align(node.spec.scratch_bytes(target))
-        return _Candidate(group, cycles, peak)
-
-    # candidates --------------------------------------------------------------------------------
-
-    def _stripe_heights(self, members: tuple[int, ...]) -> list[int]:
-        tallest = max(rows(self.graph.types[value]) for value in escaping(self.graph, members))
-        heights, height = [tallest], tallest
-        granule = self.target.array.granule[0]
-        while height > 1:
-            height = ceil_div(height, 2)
-            rounded = min(tallest, ceil_div(height, granule) * granule)
-            for candidate in (rounded, height) if height < granule else (rounded,):
-                if candidate not in heights:
-                    heights.append(candidate)
-        return heights
-
-    def options(self, first: int, end: int, thorough: bool) -> list[_Candidate]:
-        """Ways to run nodes first .. end - 1 as one group.
-
-        Args:
-            thorough: try every stripe height; else stop once shorter stripes cost more and fit already.
-        """
-        key = (first, end, thorough, self.keep_bytes)
-        if key in self._groups:
-            return self._groups[key]
-        members = tuple(range(first, end))
-        found: list[_Candidate] = []
-        for height in self._stripe_heights(members):
-            found.append(self.evaluate(members, height, hold=True))
-            striped = height < self._stripe_heights(members)[0]
-            parameters = any(self.graph.nodes[i].spec.param_bytes() for i in members)
-            if striped and parameters:
-                found.append(self.evaluate(members, height, hold=False))
-            if end - first == 1:
-                found += self._alone(first, height, striped, parameters)
-            if not thorough and len(found) > 2 and found[-1].peak_bytes < self.target.sram.bytes // 3:
-                break
-        self._groups[key] = found
-        return found
-
-    def _alone(self, index: int, height: int, striped: bool, parameters: bool) -> list[_Candidate]:
-        """More ways for an op by itself: no load ahead, smaller chunks, channels outside."""
-        members = (index,)
-        found = [self.evaluate(members, height, hold=True, ahead=False)] if striped else []
-        if not parameters:
-            return found
-        for fraction in (CHUNK_FRACTION // 2, 2 * CHUNK_FRACTION):
-            found.append(self.evaluate(members, height, hold=False, fraction=fraction))
-        if striped:
-            found += [self.evaluate(members, height, hold=False, ahead=False, fraction=n) for n in (CHUNK_FRACTION // 2, CHUNK_FRACTION)]
-        node = self.graph.nodes[index]
-        axis = len(node.spec.output.shape) - 1
-        if node.spec.param_operands and axis in node.spec.splits and node.spec.param_bytes() >= MIN_CHUNKED_BYTES:
-            most = ceil_div(node.spec.output.shape[-1], self.target.array.granule[2])
-            by_size = (self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))
-            wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, *by_size)}
-            if not striped:
-                # the input stays whatever the chunk, and small chunks can be fetched further ahead
-                wanted = {parts for parts in wanted if self._chunk_bytes(node, parts) <= self.target.sram.bytes // (CHUNK_FRACTION - 4)}
-            for parts in sorted(wanted - {1}):
-                found += [self.evaluate_by_channels(index, height, parts, ahead) for ahead in ((True, False) if striped else (True,))]
-        return found
-
-    def _best(self, first: int, end: int, budget_bytes: int) -> _Candidate | None:
-        fitting = [c for c in self.options(first, end, thorough=end - first == 1) if c.peak_bytes <= budget_bytes]
-        return min(fitting, key=lambda c: (c.cycles, c.peak_bytes), default=None)
-
-    # whole schedules ---------------------------------------------------------------------------
-
-    def partition(self, budget_bytes: int, longest: int) -> tuple[_Candidate, ...]:
-        """The cheapest sequence of groups of at most `longest` ops within `budget_bytes`, by dynamic programming.
-
-        Raises:
-            DoesNotFit: some op alone needs more, whatever the stripe.
-        """
-        count = len(self.graph.nodes)
-        floor = self._floors()
-        costs: list[int | None] = [0] + [None] * count
-        last: list[_Candidate | None] = [None] * (count + 1)
-        for end in range(1, count + 1):
-            for first in range(end - 1, max(0, end - longest) - 1, -1):
-                before, known = costs[first], costs[end]
-                if before is None or (known is not None and before + floor[end] - floor[first] >= known):
-                    continue
-                one = self._best(first, end, budget_bytes)
-                if one is not None and (known is None or before + one.cycles < known):
-                    costs[end], last[end] = before + one.cycles, one
-        if costs[count] is None:
-            for index in range(count):
-                if self._best(index, index + 1, budget_bytes) is None:
-                    self._refuse(index, budget_bytes)
-        chosen: list[_Candidate] = []
-        end = count
-        while end:
-            one = last[end]
-            assert one is not None
-            chosen.append(one)
-            end -= len(one.group.nodes)
-        return tuple(reversed(chosen))
-
-    def _floors(self) -> list[int]:
-        """Running sums over the nodes of what no grouping undercuts: their own cycles, whole."""
-        sums = [0]
-        for node in self.graph.nodes:
-            sums.append(sums[-1] + (0 if node.spec.is_view else self.tile_cycles(node, rows(node.spec.output))))
-        return sums
-
-    def _refuse(self, index: int, budget_bytes: int) -> None:
-        node = self.graph.nodes[index]
-        smallest = min(candidate.peak_bytes for candidate in self.options(index, index + 1, thorough=True))
-        capacity = self.target.sram.bytes
-        raise DoesNotFit(
-            f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {self.target.name}",
-            layer=node.name,
-            rule="the rows, parameters and scratch that one tile works on must lie in SRAM together",
-            found=f"{smallest} bytes for the smallest tile, {max(smallest - capacity, 0)} bytes short",
-            wanted=f"at most {capacity} bytes",
-            advice="compile for a machine with more SRAM (--target, --sram-kib) or make the layer's rows narrower",
-        )
-
-    def with_kept(self, chosen: Sequence[_Candidate], budget_bytes: int) -> tuple[GroupPlan, ...]:
-        """Keep values between groups in SRAM where every group they live through has room, most traffic saved first."""
-        graph = self.graph
-        group_of = {index: number for number, candidate in enumerate(chosen) for index in candidate.group.nodes}
-        room = [budget_bytes - candidate.peak_bytes for candidate in chosen]
-        keep: dict[int, list[int]] = {}
-        crossing = []
-        for number, candidate in enumerate(chosen):
-            if candidate.group.outer == "channels":
-                # its tiles leave as they are made
+    Raises:
+        DoesNotFit: some op alone needs more, whatever the stripe.
+    """
+    count = len(ways.graph.nodes)
+    floor = _floors(ways)
+    costs: list[int | None] = [0] + [None] * count
+    last: list[Candidate | None] = [None] * (count + 1)
+    for end in range(1, count + 1):
+        for first in range(end - 1, max(0, end - longest) - 1, -1):
+            before, known = costs[first], costs[end]
+            if before is None or (known is not None and before + floor[end] - floor[first] >= known):
                 continue
-            for value in escaping(graph, candidate.group.nodes):
-                readers = [group_of[user] for user in graph.consumers[value] if group_of[user] != number]
-                if readers:
-                    crossing.append((-graph.types[value].bytes * (1 + len(set(readers))), value, number, max(readers)))
-        for _, value, start, stop in sorted(crossing):
-            size = align(graph.types[value].bytes)
-            if all(room[number] >= size for number in range(start, stop + 1)):
-                for number in range(start, stop + 1):
-                    room[number] -= size
-                keep.setdefault(start, []).append(value)
-        return tuple(replace(candidate.group, keep=tuple(sorted(keep.get(number, ())))) for number, candidate in enumerate(chosen))
+            one = ways.best(first, end, budget_bytes)
+            if one is not None and (known is None or before + one.cycles < known):
+                costs[end], last[end] = before + one.cycles, one
+    if costs[count] is None:
+        for index in range(count):
+            if ways.best(index, index + 1, budget_bytes) is None:
+                _refuse(ways, index)
+    chosen: list[Candidate] = []
+    end = count
+    while end:
+        one = last[end]
+        assert one is not None
+        chosen.append(one)
+        end -= len(one.group.nodes)
+    return tuple(reversed(chosen))
 
 
-def spec_cycles(spec: OpSpec, target: Target) -> int:
-    """Sum of the cycles of the op's commands, each alone on the machine."""
-    if spec.is_view:
-        return 0
-    inputs = tuple(dense_operand(spec.inputs[i], Space.SRAM, 0) for i in spec.activations)
-    output = dense_operand(spec.output, Space.SRAM, 0)
-    params = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.param_bytes(), 1)))
-    scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
-    return sum(instruction.cycles(target) for instruction in spec.emit(inputs, output, params, scratch, target))
+def _floors(ways: Groups) -> list[int]:
+    """Running sums over the nodes of what no grouping undercuts: their own cycles, whole."""
+    sums = [0]
+    for node in ways.graph.nodes:
+        sums.append(sums[-1] + (0 if node.spec.is_view else ways.tile_cycles(node, rows(node.spec.output))))
+    return sums
+
+
+def _refuse(ways: Groups, index: int) -> None:
+    node = ways.graph.nodes[index]
+    smallest = min(candidate.peak_bytes for candidate in ways.options(index, index + 1, thorough=True))
+    capacity = ways.target.sram.bytes
+    raise DoesNotFit(
+        f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {ways.target.name}",
+        layer=node.name,
+        rule="the rows, parameters and scratch that one tile works on must lie in SRAM together",
+        found=f"{smallest} bytes for the smallest tile, {max(smallest - capacity, 0)} bytes short",
+        wanted=f"at most {capacity} bytes",
+        advice="compile for a machine with more SRAM (--target, --sram-kib) or make the layer's rows narrower",
+    )
+
+
+def with_kept(graph: Graph, chosen: Sequence[Candidate], budget_bytes: int) -> tuple[GroupPlan, ...]:
+    """Keep values between groups in SRAM where every group they live through has room, most traffic saved first."""
+    group_of = {index: number for number, candidate in enumerate(chosen) for index in candidate.group.nodes}
+    room = [budget_bytes - candidate.peak_bytes for candidate in chosen]
+    keep: dict[int, list[int]] = {}
+    crossing = []
+    for number, candidate in enumerate(chosen):
+        if candidate.group.outer == "channels":
+            # its tiles leave as they are made
+            continue
+        for value in escaping(graph, candidate.group.nodes):
+            readers = [group_of[user] for user in graph.consumers[value] if group_of[user] != number]
+            if readers:
+                crossing.append((-graph.types[value].bytes * (1 + len(set(readers))), value, number, max(readers)))
+    for _, value, start, stop in sorted(crossing):
+        size = align(graph.types[value].bytes)
+        if all(room[number] >= size for number in range(start, stop + 1)):
+            for number in range(start, stop + 1):
+                room[number] -= size
+            keep.setdefault(start, []).append(value)
+    return tuple(replace(candidate.group, keep=tuple(sorted(keep.get(number, ())))) for number, candidate in enumerate(chosen))
 
 
 def lay_out(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> tuple[Steps, Placement]:
@@ -392,56 +125,71 @@ def lay_out(graph: Graph, schedule: Schedule, target: Target, footprints: Footpr
     return steps, place(lifetimes, target.sram.bytes)
 
 
-def search(graph: Graph, target: Target, progress: Callable[[str], None] | None = None) -> Result:
+def search(graph: Graph, target: Target) -> Result:
     """The best schedule found: fused and unfused partitions, each placed and timed by the simulator's own engine.
 
     Raises:
         DoesNotFit: no stripe of some layer fits in SRAM; names the layer and the bytes short.
     """
-    say = progress or (lambda text: None)
-    planner = Planner(graph, target)
+    ways = Groups(graph, target)
     results = []
     for longest, keep in ((MAX_GROUP, 0), (1, target.sram.bytes // KEEP_FRACTION)):
-        say(f"grouping up to {longest} ops")
-        planner.keep_bytes = keep
-        found = _fit(planner, longest)
+        ways.keep_bytes = keep
+        found = _fit(ways, longest)
         if found is not None:
             results.append(found)
+    if not results:
+        _refuse_whole(ways)
     best = min(results, key=lambda result: result.schedule.estimate_cycles)
-    log.debug("plan: %d candidates considered, %d cycles estimated", planner.considered, best.schedule.estimate_cycles)
+    log.debug("plan: %d candidates considered, %d cycles estimated", ways.considered, best.schedule.estimate_cycles)
     return best
 
 
-def _fit(planner: Planner, longest: int) -> Result | None:
+def _refuse_whole(ways: Groups) -> None:
+    """Every op fits alone, and no placement of all buffers was found."""
+    graph, capacity = ways.graph, ways.target.sram.bytes
+    tightest = max(range(len(graph.nodes)), key=lambda index: min(one.peak_bytes for one in ways.options(index, index + 1, thorough=True)))
+    node = graph.nodes[tightest]
+    raise DoesNotFit(
+        f"no placement in the SRAM of {ways.target.name} was found",
+        layer=node.name,
+        rule="the buffers of neighbouring tiles must lie in SRAM together",
+        found=f"layer '{node.name}' needs the most, with nothing left between its buffers",
+        wanted=f"at most {capacity} bytes",
+        advice="compile for a machine with more SRAM (--target, --sram-kib)",
+    )
+
+
+def _fit(ways: Groups, longest: int) -> Result | None:
     """The partition with as little slack as placement needs; None where only the other partition fits."""
-    capacity = planner.target.sram.bytes
+    capacity = ways.target.sram.bytes
     for slack in SLACK_LADDER:
         budget = int(capacity * slack)
         try:
-            chosen = planner.partition(budget, longest)
+            chosen = partition(ways, budget, longest)
         except DoesNotFit:
             if slack != SLACK_LADDER[0]:
                 continue
-            chosen = planner.partition(capacity, longest)
-        for groups in dict.fromkeys((planner.with_kept(chosen, budget), tuple(candidate.group for candidate in chosen))):
-            found = _with_prefetch(planner, groups)
+            chosen = partition(ways, capacity, longest)
+        for groups in dict.fromkeys((with_kept(ways.graph, chosen, budget), tuple(candidate.group for candidate in chosen))):
+            found = _with_prefetch(ways, groups)
             if found is not None:
                 return found
     return None
 
 
-def _with_prefetch(planner: Planner, groups: tuple[GroupPlan, ...]) -> Result | None:
+def _with_prefetch(ways: Groups, groups: tuple[GroupPlan, ...]) -> Result | None:
     """`groups` with parameters fetched as far ahead as placement bears; None where they do not fit even without."""
-    graph, target = planner.graph, planner.target
+    graph, target = ways.graph, ways.target
     capacity = target.sram.bytes
     plain = Schedule(groups)
-    steps, placement = lay_out(graph, plain, target, planner.footprints)
+    steps, placement = lay_out(graph, plain, target, ways.footprints)
     if placement.peak_bytes > capacity:
         return None
-    cycles = [planner.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
+    cycles = [ways.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
     for part in PREFETCH_LADDER:
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
-        ahead, where = lay_out(graph, schedule, target, planner.footprints)
+        ahead, where = lay_out(graph, schedule, target, ways.footprints)
         if where.peak_bytes <= capacity:
             return finish(graph, target, schedule, ahead, where)
     return finish(graph, target, plain, steps, placement)
@@ -457,5 +205,3 @@ def finish(graph: Graph, target: Target, schedule: Schedule, steps: Steps, place
         live_sram_bytes=placement.live_bytes,
     )
     return Result(schedule, steps, placement)
-
-

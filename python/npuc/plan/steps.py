@@ -260,7 +260,14 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                         held[index, part] = params
                 scratch = state.buffer(scratch_bytes, f"scratch of {node.name}") if scratch_bytes else -1
                 sources = tuple(place[value] for value in node.activations)
-                state.add(Compute(index, region, sources, place[node.output], part, params, scratch), number, *sources, place[node.output], params, scratch)
+                state.add(
+                    Compute(index, region, sources, place[node.output], part, params, scratch),
+                    number,
+                    *sources,
+                    place[node.output],
+                    params,
+                    scratch,
+                )
                 if ahead:
                     # behind the stripe's first command, so that what this stripe waits for is fetched first
                     load(step + 1)
@@ -343,7 +350,9 @@ def _fetched_ahead(state: _Expansion) -> list[_Item]:
             loads += 1
         number += isinstance(item.step, Compute)
     if loads != len(fetch):
-        raise UserInputError("the schedule is not for this network", found=f"{len(fetch)} entries of fetch", wanted=f"{loads}, one a parameter load")
+        raise UserInputError(
+            "the schedule is not for this network", found=f"{len(fetch)} entries of fetch", wanted=f"{loads}, one a parameter load"
+        )
     merged: list[_Item] = []
     number = 0
     for item in state.items:
