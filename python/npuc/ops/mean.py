@@ -12,8 +12,8 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics.rescale import Rescale
 from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rank_is, rescale_ok
 from npuc.ops._elementwise import rescale_fields
-from npuc.ops._views import ROWS, part, spread, unwrapped
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops._reduction import along, cut_reduction, kept_splits, reduced_shape
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param
 from npuc.targets.base import Target
 
 
@@ -41,10 +41,7 @@ class Mean(OpSpec):
         yield from rescale_ok(self.rescale, (1,), "i8")
 
     def infer(self) -> TensorType:
-        shape = enumerate(self.inputs[0].shape)
-        if self.keepdims:
-            return TensorType(tuple(1 if i in self.axes else extent for i, extent in shape), "i8")
-        return TensorType(tuple(extent for i, extent in shape if i not in self.axes), "i8")
+        return TensorType(reduced_shape(self.inputs[0].shape, self.axes, self.keepdims), "i8")
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         total = (inputs[0].astype(np.int64) - self.zp_x).sum(axis=self.axes, keepdims=self.keepdims)
@@ -56,20 +53,11 @@ class Mean(OpSpec):
 
     @property
     def splits(self) -> frozenset[int]:
-        dimensions = frozenset(range(len(self.output.shape)))
-        if self.keepdims:
-            return dimensions - set(self.axes)
-        # the first of three would be rows of the result and images of the input: a ring on one side alone
-        return dimensions - {0} if len(dimensions) == 3 else dimensions
+        return kept_splits(len(self.output.shape), self.axes, self.keepdims)
 
     def tile(self, region: Region) -> Tile:
-        left = list(region)
-        source = []
-        for i, extent in enumerate(self.inputs[0].shape):
-            cut = left.pop(0) if self.keepdims or i not in self.axes else (0, 1)
-            source.append((0, extent) if i in self.axes else cut)
-        spec = replace(self, inputs=(region_type(self.inputs[0], tuple(source)),), output=region_type(self.output, region))
-        return Tile(spec, (tuple(source),))
+        source, types = cut_reduction(self.inputs[0], self.output, region, self.axes, self.keepdims)
+        return Tile(replace(self, inputs=types[:1], output=types[1]), (source,))
 
     # what this machine makes of it -------------------------------------------------------------
 
@@ -93,15 +81,7 @@ class Mean(OpSpec):
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         shift = 4 - len(self.inputs[0].shape)
         reduced = tuple(axis + shift for axis in self.axes)
-        kept = tuple(1 if i in reduced else extent for i, extent in enumerate(inputs[0].shape))
-        if output.shape == kept:
-            return [self._command(inputs[0], output, reduced)]
-        # without keepdims the result's dimensions stand elsewhere in NHWC; rows, where it has any, are the input's images
-        commands = []
-        for first, piece in unwrapped(output):
-            images = piece.shape[ROWS] if output.shape[ROWS] > 1 else kept[0]
-            commands.append(self._command(part(inputs[0], 0, first, images), spread(piece, (images, *kept[1:])), reduced))
-        return commands
+        return [self._command(ifm, ofm, reduced) for ifm, ofm in along(inputs[0], output, reduced)]
 
     def _command(self, ifm: Operand, ofm: Operand, reduced: tuple[int, ...]) -> Instruction:
         return isa.Reduce(
