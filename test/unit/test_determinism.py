@@ -16,9 +16,9 @@ from samples.networks import NAMED, set_target
 TEST = Path(__file__).resolve().parents[1]
 HASH_SEEDS = ("1", "4711")
 
-# An own process: the hash seed is fixed at its start. Prints the digest of the program's bytes.
+# An own process: the hash seed is fixed at its start. The schedule that was found replays to the same program.
 COMPILE_TORCH = """
-import hashlib, sys
+import json, sys
 import torch
 from torch import nn
 import npuc
@@ -39,8 +39,13 @@ class Net(nn.Module):
 
 network = randomize(Net(), 5)
 images = [torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(i)) for i in range(4)]
-compiled = npuc.compile(network, images[0], target="edge-256", sram_kib=32, calibration=images)
+options = {"target": "edge-256", "sram_kib": 32, "calibration": images}
+compiled = npuc.compile(network, images[0], **options)
 compiled.save(sys.argv[1])
+with open(sys.argv[1] + ".json", "w") as file:
+    json.dump(compiled.schedule, file)
+replayed = npuc.compile(network, images[0], schedule=sys.argv[1] + ".json", **options)
+assert replayed.program.to_bytes() == compiled.program.to_bytes()
 """
 
 LOWER_NPU = """
