@@ -66,7 +66,7 @@ class LoadedModel:
         """Cycles, utilisation, traffic and SRAM, by layer; timing does not depend on data."""
         from npuc.report.profile import profile
 
-        return profile(self.program, self._loaded.timelines)
+        return profile(self.program, self._loaded.timelines, host_seconds=self._loaded.host_seconds)
 
     def check_hazards(self) -> None:
         """Prove the program free of races.
@@ -128,6 +128,8 @@ def compile(
     validate: bool = False,
     save_stages: str | os.PathLike[str] | None = None,
     schedule: str | os.PathLike[str] | None = None,
+    fallback: bool = True,
+    force_host: Sequence[str] = (),
     engine: str = "auto",
 ) -> CompiledModel:
     """Compile a network to an INT8 program.
@@ -147,6 +149,8 @@ def compile(
         validate: execute the module after every pass that changed it and compare bytes.
         save_stages: folder that receives the module after every pass.
         schedule: JSON file with a schedule to replay.
+        fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
+        force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         engine: "native", "numpy" or "auto", for running the result.
 
     Raises:
@@ -154,8 +158,9 @@ def compile(
     """
     if isinstance(model, str | os.PathLike) and Path(model).suffix == ".tflite":
         return _compile_tflite(
-            Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, engine=engine
-        )
+            Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, fallback=fallback,
+            force_host=force_host, engine=engine,
+        )  # fmt: skip
     from torch_mlir import ir
 
     from npuc.compiler import encode, lower, schedule_content
@@ -193,7 +198,7 @@ def compile(
                 seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
 
             lower(
-                module, machine, schedule=None if schedule is None else str(schedule), validate=checker,
+                module, machine, schedule=None if schedule is None else str(schedule), fallback=fallback, force_host=_names(force_host), validate=checker,
                 save_stages=None if save_stages is None else str(save_stages), on_pass=on_pass,
             )  # fmt: skip
             start = time.perf_counter()
@@ -213,7 +218,8 @@ def compile(
 
 
 def _compile_tflite(
-    path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, engine: str
+    path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, fallback: bool, force_host: Sequence[str],
+    engine: str,
 ) -> CompiledModel:  # fmt: skip
     """A .tflite file as a program; imports no torch."""
     if not path.is_file():
@@ -241,7 +247,10 @@ def _compile_tflite(
                 progress.stage(run.name)
                 seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
 
-            lower(module, machine, schedule=None if schedule is None else str(schedule), validate=checker, save_stages=save_stages, on_pass=on_pass)
+            lower(
+                module, machine, schedule=None if schedule is None else str(schedule), fallback=fallback, force_host=_names(force_host), validate=checker,
+                save_stages=save_stages, on_pass=on_pass,
+            )  # fmt: skip
             start = time.perf_counter()
             program = encode(module, machine, known.inputs, known.outputs, {"name": path.stem, "source": "tflite"})
             plan = schedule_content(module)
@@ -257,6 +266,11 @@ def _compile_tflite(
 def load(path: str | os.PathLike[str] | bytes, *, engine: str = "auto") -> LoadedModel:
     """Read a program file. Nothing in it is executed; damaged or hostile bytes are a ProgramError."""
     return LoadedModel(load_program(path, engine))
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    """One name is meant where a string is given."""
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 def _name_of(model: Any) -> str:

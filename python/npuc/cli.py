@@ -144,6 +144,10 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--bias-correction", action="store_true", help="shift biases so that every layer keeps its mean output")
     one.add_argument("--seed", type=int, default=0, metavar="N", help="for every random choice (default 0)")
     one.add_argument("--validate", action="store_true", help="execute the module after every pass and compare the bytes")
+    one.add_argument("--no-fallback", action="store_true", help="an op that the NPU refuses between its ops is an error instead of running on the host")
+    one.add_argument(
+        "--force-host", action="append", default=[], metavar="NAME", help="run this layer, or every op of this name, on the host; may be repeated"
+    )
     one.add_argument("--save-stages", type=Path, metavar="DIR", help="write the module after every pass that changed it")
     one.add_argument("--save-schedule", type=Path, metavar="JSON", help="write the schedule that was found")
     one.add_argument("--schedule", type=Path, metavar="JSON", help="replay this schedule instead of searching")
@@ -179,17 +183,22 @@ def _compile(options: argparse.Namespace) -> None:
         validate=options.validate,
         save_stages=options.save_stages,
         schedule=options.schedule,
+        fallback=not options.no_fallback,
+        force_host=options.force_host,
     )
     _replace(output, compiled.save)
     if options.save_schedule:
         text = json.dumps(compiled.schedule, indent=2) + "\n"
         _replace(options.save_schedule, lambda path: path.write_text(text))
     if not getattr(options, "quiet", False):
-        from npuc.report.table import headline
+        from npuc.report.table import headline, render_fallbacks
 
         result = compiled.profile()
         result = result if result.network else dataclasses.replace(result, network=output.stem)
         print(f"wrote {output}", *headline(result), sep="\n  ")
+        fallbacks = render_fallbacks(result, width=_width())
+        if fallbacks:
+            print(fallbacks)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -218,8 +227,12 @@ def _profile(options: argparse.Namespace) -> None:
         print(json.dumps(result.to_dict(), indent=2))
         return
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = min(shutil.get_terminal_size((110, 0)).columns, 160)
-    print(result.table(width=width, layers=None if options.all_layers else 40, color=colour))
+    print(result.table(width=_width(), layers=None if options.all_layers else 40, color=colour))
+
+
+def _width() -> int:
+    """Columns for a table."""
+    return min(shutil.get_terminal_size((110, 0)).columns, 160)
 
 
 def _disasm(options: argparse.Namespace) -> None:

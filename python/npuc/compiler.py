@@ -11,16 +11,18 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import TargetRef, from_attr, to_attr
 from npuc.dialects.base import spec_class, spec_of, tensor_type
+from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu.ops.group import is_cast
 from npuc.dialects.npu_cmd.ops.segment import SEGMENT, Segment, ports, read_segment_op
 from npuc.errors import InternalError
 from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
 from npuc.ops._plain import plain_params
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE
-from npuc.passes.base import TARGET_ATTRIBUTE, functions, layer_name
-from npuc.passes.npu_partition import REASON_ATTRIBUTE
-from npuc.passes.npu_place_buffers import PLACEMENT_ATTRIBUTE
-from npuc.passes.npu_schedule import NpuSchedule
+from npuc.passes.base import TARGET_ATTRIBUTE, Pass, functions, layer_name
+from npuc.passes.convert_npu_to_npu_cmd import DRAM_OFFSET_ATTRIBUTE
+from npuc.passes.npu_partition import REASON_ATTRIBUTE, NpuPartition
+from npuc.passes.npu_place_buffers import DRAM_ALIGN_BYTES, PLACEMENT_ATTRIBUTE
+from npuc.passes.npu_schedule import NpuSchedule, segment_contents
 from npuc.passes.pipeline import DEFAULT, Checker, PassRun, run_passes
 from npuc.targets.base import Target
 from npuc.version import __version__
@@ -33,6 +35,8 @@ def lower(
     target: Target,
     *,
     schedule: str | None = None,
+    fallback: bool = True,
+    force_host: Sequence[str] = (),
     validate: Checker | None = None,
     save_stages: Path | str | None = None,
     on_pass: Callable[[PassRun, ir.Module], None] | None = None,
@@ -41,6 +45,8 @@ def lower(
 
     Args:
         schedule: JSON file with a schedule to replay.
+        fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
+        force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         validate: asked after every pass that changed something.
         save_stages: folder that receives every stage.
 
@@ -49,7 +55,11 @@ def lower(
     """
     with module.context:
         module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
-    passes = [NpuSchedule(file=schedule) if name == "npu-schedule" else name for name in DEFAULT]
+    chosen: dict[str, Pass] = {
+        "npu-partition": NpuPartition(fallback=fallback, force_host=",".join(force_host)),
+        "npu-schedule": NpuSchedule(file=schedule),
+    }
+    passes = [chosen.get(name, name) for name in DEFAULT]
     return run_passes(module, passes, validate=validate, save_stages=save_stages, on_pass=on_pass)
 
 
@@ -68,7 +78,9 @@ class _Encoder:
     numbers: dict[ir.Value, int] = field(default_factory=dict)
     segments: list[HostSegment | NpuSegment] = field(default_factory=list)
     calls: list[HostCall] = field(default_factory=list)
-    segment: Segment | None = None
+    lowered: list[Segment] = field(default_factory=list)
+    # constants of a program that has no NPU segment to hold them
+    constants: bytearray = field(default_factory=bytearray)
 
     def tensor(self, value: ir.Value, name: str, dram_offset: int = -1) -> int:
         kind = tensor_type(value.type)
@@ -80,6 +92,8 @@ class _Encoder:
         """The tensor of `value` also lies in off-chip memory at `offset`."""
         number = self.numbers[value]
         old = self.tensors[number]
+        if old.dram_offset not in (-1, offset):
+            raise InternalError(f"tensor '{old.name}' lies at two places of off-chip memory", found=(old.dram_offset, offset), wanted="one")
         self.tensors[number] = Tensor(old.id, old.name, old.dtype, old.shape, offset)
 
     def flush(self) -> None:
@@ -90,7 +104,9 @@ class _Encoder:
     def op(self, op: ir.Operation) -> None:
         if op.name == SEGMENT:
             self._npu(op)
-        elif op.name == "npu.constant" or is_cast(op):
+        elif op.name == "npu.constant":
+            self._constant(op)
+        elif is_cast(op):
             # casts pack and unpack what goes into the segment and comes out of it
             return
         elif spec_class(op) is not None:
@@ -98,21 +114,26 @@ class _Encoder:
         else:
             raise InternalError(f"'{op.name}' cannot be encoded", layer=layer_name(op), wanted="host ops and npu_cmd.segment")
 
+    def _constant(self, op: ir.Operation) -> None:
+        """A constant that the host reads; others are part of what a segment brings with its commands."""
+        if not list(op.results[0].uses):
+            return
+        if DRAM_OFFSET_ATTRIBUTE in op.attributes:
+            offset = from_attr(op.attributes[DRAM_OFFSET_ATTRIBUTE])
+        else:
+            offset = -(-len(self.constants) // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
+            self.constants += bytes(offset - len(self.constants)) + constant_array(op).tobytes()
+        self.tensor(op.results[0], f"constant_{len(self.tensors)}", offset)
+
     def _host(self, op: ir.Operation) -> None:
         spec = spec_of(op)
-        inputs = []
-        for value in op.operands:
-            if value not in self.numbers:
-                raise InternalError(f"host op '{op.name}' reads a constant", layer=layer_name(op), advice="fold it or run the op on the NPU")
-            inputs.append(self.numbers[value])
+        inputs = [self.numbers[value] for value in op.operands]
         output = self.tensor(op.results[0], f"{layer_name(op) or spec.name}")
         params = plain_params(spec)
         reason = from_attr(op.attributes[REASON_ATTRIBUTE]) if REASON_ATTRIBUTE in op.attributes else ""
         self.calls.append(HostCall(spec.name, params, tuple(inputs), output, layer_name(op), reason))
 
     def _npu(self, op: ir.Operation) -> None:
-        if self.segment is not None:
-            raise InternalError("a program has more than one NPU segment", wanted="one")
         self.flush()
         segment = read_segment_op(op)
         inputs, outputs = ports(op)
@@ -120,7 +141,7 @@ class _Encoder:
             self.uploaded(value, offset)
         for value, offset in zip(outputs, segment.output_offsets, strict=True):
             self.tensor(value, f"npu_{len(self.tensors)}", offset)
-        self.segment = segment
+        self.lowered.append(segment)
         self.segments.append(NpuSegment(tuple(segment.commands)))
 
 
@@ -154,15 +175,17 @@ def encode(
             outputs = tuple(Port(name, encoder.numbers[value]) for name, value in zip(names, op.operands, strict=True))
         else:
             encoder.op(op)
-    segment = encoder.segment
     known = dict(metadata or {})
     layers: list[Layer] = []
     certificates: dict[str, Any] = {}
     if SCHEDULE_ATTRIBUTE in function.attributes:
-        schedule = from_attr(function.attributes[SCHEDULE_ATTRIBUTE])
-        layers = [Layer(layer["name"], layer["op"], layer["macs"], layer["array_cycles"], "npu", "") for layer in schedule["layers"]]
-        known |= {key: schedule[key] for key in ("estimate_cycles", "network_bound_cycles", "compulsory_bytes", "array_cycles")}
-        known["groups"] = len(schedule["groups"])
+        schedules = segment_contents(from_attr(function.attributes[SCHEDULE_ATTRIBUTE]))
+        found = [layer for schedule in schedules for layer in schedule["layers"]]
+        layers = [Layer(layer["name"], layer["op"], layer["macs"], layer["array_cycles"], "npu", "") for layer in found]
+        # segments run one after another
+        for key in ("estimate_cycles", "network_bound_cycles", "compulsory_bytes", "array_cycles"):
+            known[key] = sum(schedule[key] for schedule in schedules)
+        known["groups"] = sum(len(schedule["groups"]) for schedule in schedules)
     if PLACEMENT_ATTRIBUTE in function.attributes:
         certificates["placement"] = from_attr(function.attributes[PLACEMENT_ATTRIBUTE])
     layers += [
@@ -174,9 +197,9 @@ def encode(
         outputs=outputs,
         tensors=tuple(encoder.tensors),
         segments=tuple(encoder.segments),
-        constants=segment.constants if segment else b"",
-        dram_bytes=segment.dram_bytes if segment else 0,
-        sram_bytes=segment.sram_bytes if segment else 0,
+        constants=encoder.lowered[0].constants if encoder.lowered else bytes(encoder.constants),
+        dram_bytes=max((segment.dram_bytes for segment in encoder.lowered), default=len(encoder.constants)),
+        sram_bytes=max((segment.sram_bytes for segment in encoder.lowered), default=0),
         layers=tuple(layers),
         certificates=certificates,
         metadata={"npuc": __version__, **known},

@@ -6,7 +6,7 @@
 
 // Quantize and dequantize stand at the edges, with the layout changes beside them.
 // CHECK-LABEL: func.func @edges
-// CHECK-NEXT: "npu.quantize"{{.*}}npu.device = "host", npu.reason = "quantize runs on the host: quantize, wanted at the edge of the program;
+// CHECK-NEXT: "npu.quantize"{{.*}}npu.device = "host", npu.reason = "edge-256 has no instruction for quantize"
 // CHECK-NEXT: "npu.transpose"{{.*}}npu.device = "host", npu.reason = "layout at the program's edge"
 // CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
 // CHECK-NOT: npu.reason
@@ -30,4 +30,24 @@ func.func @edges(%x: tensor<1x3x4x4xf32>) -> tensor<1x48xf32> {
 func.func @bytes(%x: tensor<2x3xi8>) -> tensor<3x2xi8> {
   %0 = "npu.transpose"(%x) {perm = array<i64: 1, 0>} : (tensor<2x3xi8>) -> tensor<3x2xi8>
   return %0 : tensor<3x2xi8>
+}
+
+// -----
+
+// A float function in the middle is the host's, with the layout changes beside it; what is around it stays the NPU's.
+// CHECK-LABEL: func.func @middle
+// CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
+// CHECK-NEXT: "npu.dequantize"{{.*}}npu.device = "host", npu.reason = "edge-256 has no instruction for dequantize"
+// CHECK-NEXT: "npu.reshape"{{.*}}npu.device = "host"
+// CHECK-NEXT: "npu.quantize"{{.*}}npu.device = "host"
+// CHECK-NEXT: "npu.transpose"{{.*}}npu.device = "host", npu.reason = "layout beside an op of the host"
+// CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
+func.func @middle(%x: tensor<4xi8>) -> tensor<2x2xi8> {
+  %0 = "npu.clamp"(%x) {hi = 60 : i64, lo = 0 : i64} : (tensor<4xi8>) -> tensor<4xi8>
+  %1 = "npu.dequantize"(%0) {scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
+  %2 = "npu.reshape"(%1) : (tensor<4xf32>) -> tensor<2x2xf32>
+  %3 = "npu.quantize"(%2) {hi = 127 : i64, lo = -128 : i64, scale = 0.25 : f64, zp = 0 : i64} : (tensor<2x2xf32>) -> tensor<2x2xi8>
+  %4 = "npu.transpose"(%3) {perm = array<i64: 1, 0>} : (tensor<2x2xi8>) -> tensor<2x2xi8>
+  %5 = "npu.clamp"(%4) {hi = 60 : i64, lo = 0 : i64} : (tensor<2x2xi8>) -> tensor<2x2xi8>
+  return %5 : tensor<2x2xi8>
 }

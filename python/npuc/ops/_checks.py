@@ -91,5 +91,5 @@ def at_most(rule: str, found: int, limit: int) -> Iterator[Refusal]:
 
 
 def host_only(spec: OpSpec, target: Target) -> Iterator[Refusal]:
-    """No instruction computes in floating point; the op runs on the host, at the program's edge."""
-    yield Refusal(f"{spec.name} runs on the host", spec.name, f"at the edge of the program; {target.name} has no instruction for it")
+    """No instruction does this; the op runs on the host."""
+    yield Refusal(f"{target.name} has no instruction for {spec.name}", "", "")

@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The NPU's part of a function: which ops it holds, as MLIR and as the planner's graph."""
+"""The NPU's parts of a function: which ops each segment holds, as MLIR and as the planner's graph.
 
-from collections.abc import Iterator
+A program alternates between host and NPU. Which segment an op belongs to follows from the devices of the ops and from what depends
+on what: every op stands as early as it can, so that there are no more segments than the longest chain of changes of device asks for.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from torch_mlir import ir
@@ -27,7 +31,7 @@ def on_npu(op: ir.Operation) -> bool:
 
 @dataclass
 class Segment:
-    """The NPU ops of a function and their graph.
+    """The ops of one NPU segment and their graph.
 
     References into the IR: valid until the first rewrite.
 
@@ -64,13 +68,71 @@ def is_constant(value: ir.Value) -> bool:
     return not isinstance(owner, ir.Block) and owner.name == "npu.constant"
 
 
+def arrange(function: ir.Operation) -> list[list[ir.Operation]]:
+    """Put the ops of `function` in the order in which they run; the ops of each NPU segment, in that order.
+
+    Host ops that need no segment come first, then the first segment, then the host ops that need it and no other one, and so on.
+    """
+    levels = _levels(function)
+    end = list(function.regions[0].blocks[0].operations)[-1]
+    for op, _, _ in sorted(levels, key=lambda entry: entry[1:]):
+        op.move_before(end.operation)
+    return _grouped(levels)
+
+
+def segments(function: ir.Operation) -> list[list[ir.Operation]]:
+    """The ops of each NPU segment of `function`, in the order in which the segments run."""
+    return _grouped(_levels(function))
+
+
+def _levels(function: ir.Operation) -> list[tuple[ir.Operation, int, bool]]:
+    """(op, level, on the NPU) in program order, the terminator left out.
+
+    An NPU op of level k belongs to segment k; k segments run before a host op of level k.
+    """
+    level: dict[ir.Value, int] = {}
+    made: set[ir.Value] = set()
+    found = []
+    for item in function.regions[0].blocks[0].operations:
+        op = item.operation
+        if op.name == "func.return":
+            continue
+        npu = on_npu(op)
+        # the host has what a segment made when that segment has ended
+        mine = max((level[value] + (value in made and not npu) for value in op.operands if value in level), default=0)
+        level.update(dict.fromkeys(op.results, mine))
+        if npu:
+            made.update(op.results)
+        found.append((op, mine, npu))
+    return found
+
+
+def _grouped(levels: list[tuple[ir.Operation, int, bool]]) -> list[list[ir.Operation]]:
+    found: dict[int, list[ir.Operation]] = {}
+    for op, level, npu in levels:
+        if npu:
+            found.setdefault(level, []).append(op)
+    return [found[level] for level in sorted(found)]
+
+
 def read_segment(function: ir.Operation) -> Segment:
-    """The graph of the NPU ops of `function`.
+    """The graph of the only NPU segment of `function`, an empty one where nothing runs on the NPU.
 
     Raises:
-        InternalError: host ops stand between NPU ops.
+        InternalError: there are several.
     """
-    ops = list(npu_ops(function))
+    found = segments(function)
+    if len(found) > 1:
+        raise InternalError("the function has more than one NPU segment", found=len(found), wanted="at most 1")
+    return graph_of(found[0] if found else [])
+
+
+def graph_of(ops: Sequence[ir.Operation], first: int = 0) -> Segment:
+    """The graph of the ops of one segment.
+
+    Args:
+        first: how many NPU ops the segments before it hold; it numbers ops without a layer.
+    """
     numbers: dict[ir.Value, int] = {}
 
     def number(value: ir.Value) -> int:
@@ -84,7 +146,7 @@ def read_segment(function: ir.Operation) -> Segment:
         types.update({inputs[i]: spec.inputs[i] for i in spec.activations})
         types[output] = spec.output
         constants |= {inputs[i] for i in spec.activations if is_constant(op.operands[i])}
-        name = layer_name(op) or f"{spec.name}_{index}"
+        name = layer_name(op) or f"{spec.name}_{first + index}"
         nodes.append(Node(index, name, spec, inputs, output))
     made = {node.output for node in nodes}
     values = {index: value for value, index in numbers.items()}
@@ -92,26 +154,10 @@ def read_segment(function: ir.Operation) -> Segment:
     outputs = tuple(node.output for node in nodes if any(not _inside(use.owner.operation, members) for use in values[node.output].uses))
     entering = (value for node in nodes for value in node.activations if value not in made and value not in constants)
     inputs = tuple(dict.fromkeys(entering))
-    for value in inputs:
-        _check_outside(values[value], members)
     # constants are read from off-chip memory like any input; the graph's bound counts them through its nodes
     graph = Graph(tuple(nodes), types, (*inputs, *sorted(constants)), outputs)
-    return Segment(graph, ops, values, frozenset(constants), numbers)
+    return Segment(graph, list(ops), values, frozenset(constants), numbers)
 
 
 def _inside(op: ir.Operation, members: set[ir.Value]) -> bool:
     return len(op.results) == 1 and op.results[0] in members
-
-
-def _check_outside(value: ir.Value, members: set[ir.Value]) -> None:
-    """No host op may depend on the NPU and feed it again: this stage knows one segment."""
-    pending, seen = [value], set()
-    while pending:
-        current = pending.pop()
-        if current in members:
-            raise InternalError("a host op stands between NPU ops", found=str(value)[:120], wanted="host ops at the program's edges only")
-        owner = current.owner
-        if isinstance(owner, ir.Block) or current in seen:
-            continue
-        seen.add(current)
-        pending.extend(owner.operands)

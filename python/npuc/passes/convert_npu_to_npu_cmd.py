@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lowers placed groups to one `npu_cmd.segment` of instructions.
+"""Lowers the placed groups of each NPU segment to one `npu_cmd.segment` of instructions.
 
 Each tile emits its commands (`npuc.ops`), each copy becomes a DMA transfer, packed parameters and constant feature maps
 become the segment's constants, and the queues are ordered by semaphores where bytes conflict (`npuc.plan.commands`).
-Host ops stay as they are; the segment takes the tensors they made and returns those they read.
+Host ops stay as they are; a segment takes the tensors they made and returns those they read. All segments share one image of
+constants; those that host ops read lie in it too, and `npu.dram_offset` on such a constant says where.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 from torch_mlir import ir
 
-from npuc.dialects.attrs import from_attr
+from npuc.dialects.attrs import from_attr, to_attr
 from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu_cmd.ops.segment import Segment, build_segment
@@ -36,6 +37,9 @@ from npuc.plan.commands import Location, blob, compute_commands, copy_command, s
 from npuc.plan.graph import rows
 from npuc.targets.base import Target
 
+# on an npu.constant: where it lies for the host ops that read it
+DRAM_OFFSET_ATTRIBUTE = "npu.dram_offset"
+
 
 @dataclass(frozen=True)
 class ConvertNpuToNpuCmd(Pass):
@@ -46,34 +50,53 @@ class ConvertNpuToNpuCmd(Pass):
                 continue
             placement = from_attr(function.operation.attributes[PLACEMENT_ATTRIBUTE])
             block = function.operation.regions[0].blocks[0]
-            lowering = _Lowering(target)
-            lowering.gather_constants(block)
-            lowering.block(block)
-            lowering.replace(lowering.dram_base + placement["dram_bytes"], placement["peak_sram_bytes"])
+            parts = _parts(block)
+            peaks = [one["peak_sram_bytes"] for one in placement.get("segments", [placement])]
+            image = _Image()
+            image.gather(block)
+            for part, peak_bytes in zip(parts, peaks, strict=True):
+                lowering = _Lowering(target, image)
+                lowering.lower(part)
+                lowering.replace(image.dram_base + placement["dram_bytes"], peak_bytes)
+
+
+def _parts(block: ir.Block) -> list[list[ir.Operation]]:
+    """The copies and groups of each NPU segment, in order: copies from the host, groups, copies back to it."""
+    found: list[list[ir.Operation]] = []
+    ended = True
+    for item in block.operations:
+        op = item.operation
+        if op.name not in ("npu.group", "npu.copy"):
+            continue
+        back = op.name == "npu.copy" and space_of(op.results[0]) is None
+        if ended and not back:
+            found.append([])
+        ended = back
+        found[-1].append(op)
+    return found
+
+
+def _on_host(op: ir.Operation) -> bool:
+    """Whether an op of a lowered function reads its operands on the host."""
+    return op.name == "func.return" or (spec_class(op) is not None and space_of(op.results[0]) is None)
 
 
 @dataclass
-class _Lowering:
-    """Collects commands, constants, uploads and downloads of one function.
+class _Image:
+    """Off-chip memory from address 0 on: what copies bring from constants, and the constants that host ops read.
 
     Attributes:
-        constants: image of off-chip memory from address 0 on; tensors follow at `dram_base`.
-        homes: off-chip addresses of the constants that the copies bring, in program order.
-        uploads, downloads: the copies from and to the host, with the off-chip offset of the tensor.
+        data: the bytes; tensors follow at `dram_base`.
+        homes: addresses of what the copies bring, in program order.
     """
 
-    target: Target
+    data: bytearray = field(default_factory=bytearray)
     dram_base: int = 0
     homes: deque[tuple[int, int]] = field(default_factory=deque)
-    commands: list[Command] = field(default_factory=list)
-    constants: bytearray = field(default_factory=bytearray)
     known: dict[bytes, int] = field(default_factory=dict)
-    uploads: list[tuple[ir.Operation, int]] = field(default_factory=list)
-    downloads: list[tuple[ir.Operation, int]] = field(default_factory=list)
-    lowered: list[ir.Operation] = field(default_factory=list)
 
-    def gather_constants(self, block: ir.Block) -> None:
-        """Lay out what copies bring from constants; equal constants are stored once."""
+    def gather(self, block: ir.Block) -> None:
+        """Lay the constants out; equal ones are stored once."""
         for op in _copies(block):
             if _constant(op.operands[0]) is None:
                 continue
@@ -85,22 +108,41 @@ class _Lowering:
                 array, region = found
                 pieces.append(np.ascontiguousarray(cut(array, region)))
             data = consumer_spec(op).pack_params(*pieces) if is_params(op) else pieces[0].tobytes()
-            self.homes.append((self._constant_offset(data), len(data)))
-        self.dram_base = _aligned(len(self.constants))
-
-    def _constant_offset(self, data: bytes) -> int:
-        if data not in self.known:
-            self.constants += bytes(_aligned(len(self.constants)) - len(self.constants))
-            self.known[data] = len(self.constants)
-            self.constants += data
-        return self.known[data]
-
-    def block(self, block: ir.Block) -> None:
-        """Emit the commands of all copies and tiles, in program order."""
+            self.homes.append((self._offset(data), len(data)))
         for item in block.operations:
             op = item.operation
+            if op.name == "npu.constant" and any(_on_host(use.owner.operation) for use in op.results[0].uses):
+                op.attributes[DRAM_OFFSET_ATTRIBUTE] = to_attr(self._offset(constant_array(op).tobytes()))
+        self.dram_base = _aligned(len(self.data))
+
+    def _offset(self, data: bytes) -> int:
+        if data not in self.known:
+            self.data += bytes(_aligned(len(self.data)) - len(self.data))
+            self.known[data] = len(self.data)
+            self.data += data
+        return self.known[data]
+
+
+@dataclass
+class _Lowering:
+    """Collects commands, uploads and downloads of one segment.
+
+    Attributes:
+        uploads, downloads: the copies from and to the host, with the off-chip offset of the tensor.
+    """
+
+    target: Target
+    image: _Image
+    commands: list[Command] = field(default_factory=list)
+    uploads: list[tuple[ir.Operation, int]] = field(default_factory=list)
+    downloads: list[tuple[ir.Operation, int]] = field(default_factory=list)
+    lowered: list[ir.Operation] = field(default_factory=list)
+
+    def lower(self, ops: Iterable[ir.Operation]) -> None:
+        """Emit the commands of all copies and tiles, in program order."""
+        for op in ops:
             if op.name == "npu.group":
-                self.block(op.regions[0].blocks[0])
+                self.lower([item.operation for item in op.regions[0].blocks[0].operations])
                 self.lowered.append(op)
             elif op.name == "npu.copy":
                 self._copy(op)
@@ -112,9 +154,9 @@ class _Lowering:
         location = layer_name(op)
         if into is None:
             assert source is not None
-            self.downloads.append((op, self.dram_base + source.offset))
+            self.downloads.append((op, self.image.dram_base + source.offset))
         elif _constant(op.operands[0]) is not None:
-            offset, size = self.homes.popleft()
+            offset, size = self.image.homes.popleft()
             outer = blob(Location(Space.DRAM, offset), size)
             if is_params(op):
                 self.commands.append(copy_command(outer, blob(Location(Space.SRAM, into.offset), size), "params", self.target, location))
@@ -122,7 +164,7 @@ class _Lowering:
                 outer = view(tensor_type(op.operands[0].type), Location(Space.DRAM, offset))
                 self.commands.append(copy_command(outer, self._result(op.results[0]), "load", self.target, location))
         elif source is None:
-            self.uploads.append((op, self.dram_base + into.offset))
+            self.uploads.append((op, self.image.dram_base + into.offset))
         else:
             kind = "load" if into.memory == "sram" else "store"
             self.commands.append(copy_command(self._operand(op.operands[0]), self._result(op.results[0]), kind, self.target, location))
@@ -161,7 +203,7 @@ class _Lowering:
         if place is None or place.offset < 0:
             raise InternalError("a tensor lies in no memory", found=str(whole)[:200], wanted="a placed tensor")
         ring = place.rows if place.rows and place.rows < rows(kind) else 0
-        offset = place.offset if place.memory == "sram" else self.dram_base + place.offset
+        offset = place.offset if place.memory == "sram" else self.image.dram_base + place.offset
         return view(kind, Location(Space[place.memory.upper()], offset, ring), region)
 
     def replace(self, dram_bytes: int, sram_bytes: int) -> None:
@@ -172,7 +214,7 @@ class _Lowering:
         with ir.InsertionPoint(anchor), anchor.location:
             segment = Segment(
                 tuple(commands),
-                bytes(self.constants),
+                bytes(self.image.data),
                 tuple(offset for _, offset in self.uploads),
                 tuple(offset for _, offset in self.downloads),
                 dram_bytes,

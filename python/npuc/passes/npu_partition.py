@@ -2,22 +2,25 @@
 """Marks each op with the device that runs it: `npu.device = "npu"` or `"host"`, and on the host `npu.reason`.
 
 An op goes to the host where the target refuses it (`limits` and `limits_with_params` of the op's own file; the reason is the rule,
-what was found and what was wanted), or where it only changes the layout beside such an op. Host ops stand at the program's edges:
-before the first NPU op (quantize, layout changes of the input) or after the last (dequantize, float heads, argmax), and read no
-constants, which a program keeps for the NPU alone. An op elsewhere that the target refuses, and any op that is not of npuc.ops, is an
-UnsupportedOp.
+what was found and what was wanted), where it only changes the layout beside such an op, or where `force-host` names it. It may stand
+anywhere: what runs on the NPU between host ops is a segment of its own (`npuc.passes._segment`). With `fallback=false` a refused op
+may stand at the program's edges only, before the first NPU op or after the last, and anywhere else is an UnsupportedOp. An op that is
+not of npuc.ops always is: nothing here can run it.
 """
 
+import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from torch_mlir import ir
 
-from npuc.dialects.attrs import to_attr
+from npuc.dialects.attrs import from_attr, to_attr
 from npuc.dialects.base import spec_class, spec_of
-from npuc.errors import UnsupportedOp
+from npuc.errors import UnsupportedOp, UserInputError
+from npuc.numerics.functions import FUNCTIONS
+from npuc.ops import all_ops
 from npuc.ops.base import Refusal
-from npuc.passes.base import Pass, constant_value, defining, functions, layer_name, refusal, target_of
+from npuc.passes.base import Pass, constant_value, functions, layer_name, location_names, option, refusal, target_of
 from npuc.targets.base import Target
 
 DEVICE_ATTRIBUTE = "npu.device"
@@ -25,48 +28,173 @@ REASON_ATTRIBUTE = "npu.reason"
 
 # Neither computes anything nor is placed anywhere.
 _DATA = ("npu.constant",)
-# Beside a host op, at the program's edge, these save a round trip.
+# Beside a host op these save a round trip.
 _LAYOUT = ("npu.transpose", "npu.reshape")
+# What a lowering puts around the op that a user would know.
+_AROUND = ("tensor.empty", "arith.constant", "linalg.fill", "linalg.broadcast", "tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 
 
 @dataclass(frozen=True)
 class NpuPartition(Pass):
     """Raises UnsupportedOp, naming the layer, the rule, what was found and what was wanted."""
 
+    fallback: bool = option("a refused op runs on the host wherever it stands; without it, at the program's edges only", default=True)
+    force_host: str = option("layers, or ops as `npuc ops` names them, that run on the host; separated by commas", default="")
+
     def run(self, module: ir.Module) -> None:
         target = target_of(module)
-        for function in functions(module):
-            _partition(function.operation.regions[0].blocks[0], target)
+        names = tuple(name.strip() for name in self.force_host.split(",") if name.strip())
+        bodies = [_Body(function.operation.regions[0].blocks[0], target, names) for function in functions(module)]
+        for name in names:
+            _check_named(name, [op for body in bodies for op in body.ops])
+        for body in bodies:
+            body.mark(self.fallback)
 
 
-def _partition(block: ir.Block, target: Target) -> None:
-    ops = [view.operation for view in block.operations if view.operation.name not in ("func.return", *_DATA)]
-    for op in ops:
-        _check_known(op)
-    refused = {op.results[0]: next(_refusals(op, target), None) for op in ops}
-    before = _before(ops, refused)
-    after = _after(ops, refused, before)
-    for op in ops:
-        result = op.results[0]
-        reason = refused[result]
-        if result in before or result in after:
-            _mark(op, "host", _words(reason) if reason else "layout at the program's edge")
-        elif reason is None:
-            _mark(op, "npu")
-        else:
-            raise refusal(
-                op, UnsupportedOp, f"'{op.name}' cannot run on the NPU, and not on the host where it stands", rule=reason.rule, found=reason.found,
-                wanted=reason.wanted, advice="replace the layer by one that `npuc ops` lists, or move it to the beginning or the end of the model",
-            )  # fmt: skip
-
-
-def _check_known(op: ir.Operation) -> None:
-    if spec_class(op) is not None:
+def _check_named(name: str, ops: list[ir.Operation]) -> None:
+    """Raises UserInputError where no op answers to `name`."""
+    if any(name in _names(op) for op in ops):
         return
-    raise refusal(
-        op, UnsupportedOp, f"'{op.name}' is no op of npuc", rule="every layer is raised to an op of npuc before it is placed", found=op.name,
-        wanted="one of the ops that `npuc ops` lists", advice="quantize the layer, or replace it by supported ones",
+    known = sorted({one for op in ops for one in _names(op) if not one.startswith("npu.")})
+    near = difflib.get_close_matches(name, known, 3)
+    advice = f"did you mean {' or '.join(near)}?" if near else ""
+    raise UserInputError(f"there is no layer or op '{name}' to put on the host", found=name, wanted=", ".join(known[:20]), advice=advice)
+
+
+def _names(op: ir.Operation) -> tuple[str, ...]:
+    """What a user may call an op: its layer and those that were fused into it, the op, the op with its dialect."""
+    return *location_names(op.location), op.name.partition(".")[2], op.name
+
+
+@dataclass
+class _Body:
+    """One function while its ops are placed.
+
+    Attributes:
+        ops: all that compute, in program order.
+        reasons: result -> why its op runs on the host.
+        refusals: of them, those that the target refuses.
+    """
+
+    block: ir.Block
+    target: Target
+    names: tuple[str, ...]
+    ops: list[ir.Operation] = field(init=False)
+    reasons: dict[ir.Value, str] = field(default_factory=dict)
+    refusals: dict[ir.Value, Refusal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ops = [view.operation for view in self.block.operations if view.operation.name not in ("func.return", *_DATA)]
+        _check_known(self.ops)
+
+    def mark(self, fallback: bool) -> None:
+        """Set the attributes of every op."""
+        for op in self.ops:
+            self._judge(op)
+        refused = set(self.reasons)
+        layouts = _beside(self._reached_forward(refused), refused) | _beside(self._reached_backward(refused), refused)
+        edges = self._edges(refused | layouts)
+        for op in self.ops:
+            result = op.results[0]
+            if result in layouts - refused:
+                self.reasons[result] = "layout at the program's edge" if result in edges else "layout beside an op of the host"
+            if result in self.refusals and not fallback and result not in edges:
+                raise _refused_in_the_middle(op, self.refusals[result])
+        for op in self.ops:
+            reason = self.reasons.get(op.results[0], "")
+            op.attributes[DEVICE_ATTRIBUTE] = to_attr("host" if reason else "npu")
+            if reason:
+                op.attributes[REASON_ATTRIBUTE] = to_attr(reason)
+
+    def _judge(self, op: ir.Operation) -> None:
+        result = op.results[0]
+        refused = next(_refusals(op, self.target), None)
+        if refused is not None:
+            self.refusals[result] = refused
+            self.reasons[result] = _words(refused)
+        elif any(name in _names(op) for name in self.names):
+            self.reasons[result] = "put on the host by name"
+
+    def _reached_forward(self, refused: set[ir.Value]) -> list[ir.Operation]:
+        """Host ops, and layout changes that depend on arguments and such ops alone: on the host they add no transfer to it."""
+        found: list[ir.Operation] = []
+        results: set[ir.Value] = set()
+        for op in self.ops:
+            outside = all(isinstance(value.owner, ir.Block) or value in results for value in op.operands)
+            if op.results[0] in refused or (outside and op.name in _LAYOUT):
+                found.append(op)
+                results.add(op.results[0])
+        return found
+
+    def _reached_backward(self, refused: set[ir.Value]) -> list[ir.Operation]:
+        """Host ops, and layout changes that only returns and such ops read."""
+        found: list[ir.Operation] = []
+        results: set[ir.Value] = set()
+        for op in reversed(self.ops):
+            inside = all(reader.results[0] in results for reader in _readers(op.results[0]))
+            if op.results[0] in refused or (inside and op.name in _LAYOUT):
+                found.append(op)
+                results.add(op.results[0])
+        return found[::-1]
+
+    def _edges(self, host: set[ir.Value]) -> set[ir.Value]:
+        """The results of host ops with no NPU op before them, or none behind them."""
+        after: set[ir.Value] = set()
+        for op in self.ops:
+            if op.results[0] not in host or any(value in after for value in op.operands):
+                after.add(op.results[0])
+        before: set[ir.Value] = set()
+        for op in reversed(self.ops):
+            if op.results[0] not in host or any(reader.results[0] in before for reader in _readers(op.results[0])):
+                before.add(op.results[0])
+        return host - (after & before)
+
+
+def _refused_in_the_middle(op: ir.Operation, reason: Refusal) -> UnsupportedOp:
+    return refusal(
+        op, UnsupportedOp, f"'{op.name}' cannot run on the NPU, and falling back to the host is switched off", rule=reason.rule,
+        found=reason.found, wanted=reason.wanted,
+        advice="allow the fallback, replace the layer by one that `npuc ops` lists, or move it to the beginning or the end of the model",
     )  # fmt: skip
+
+
+def _check_known(ops: list[ir.Operation]) -> None:
+    """Raises UnsupportedOp for what is no op of npuc.ops, by the name that the user knows."""
+    unknown = [op for op in ops if spec_class(op) is None]
+    if not unknown:
+        return
+    op = min(unknown, key=lambda one: (one.name in _AROUND, not layer_name(one)))
+    name = _source_name(op) or (f"{op.name} {from_attr(op.attributes['kind'])}" if op.name == "npu.float_op" else op.name)
+    near = difflib.get_close_matches(name.rpartition(".")[2].rpartition(" ")[2], [*all_ops(), *FUNCTIONS], 3, 0.7)
+    raise refusal(
+        op, UnsupportedOp, f"'{name}' is no op of npuc: neither the NPU nor the host can run it",
+        rule="every layer is raised to an op of npuc before it is placed", found=_described(op),
+        wanted=f"a layer that becomes ops which `npuc ops` lists{', such as ' + ', '.join(near) if near else ''}",
+        advice="quantize the layer, replace it by supported ones, or leave it out of the network and compute it outside",
+    )  # fmt: skip
+
+
+def _source_name(op: ir.Operation) -> str:
+    """What the frontend calls the op ("aten.sort.default"), "" where it does not say."""
+    names = location_names(op.location)
+    return names[1] if len(names) > 1 else ""
+
+
+def _described(op: ir.Operation) -> str:
+    """An op with what it computes and its types: "linalg.generic of arith.addf: 1x8xf32, 1x8xf32 -> 1x8xf32"."""
+    inner = []
+    if len(op.regions) and len(op.regions[0].blocks):
+        inner = [one.operation.name for one in op.regions[0].blocks[0].operations]
+    inner = [name for name in dict.fromkeys(inner) if not name.endswith(".yield")]
+    if op.name == "npu.float_op":
+        inner = [from_attr(op.attributes["kind"])]
+    types = ", ".join(_shape(value) for value in op.operands)
+    results = ", ".join(_shape(value) for value in op.results)
+    return f"{op.name}{' of ' + ', '.join(inner) if inner else ''}: {types + ' -> ' if types else ''}{results}"
+
+
+def _shape(value: ir.Value) -> str:
+    return str(value.type).removeprefix("tensor<").removesuffix(">")
 
 
 def _refusals(op: ir.Operation, target: Target) -> Iterator[Refusal]:
@@ -87,35 +215,9 @@ def _refusals(op: ir.Operation, target: Target) -> Iterator[Refusal]:
         yield from with_params(target, *params)
 
 
-def _before(ops: list[ir.Operation], refused: dict[ir.Value, Refusal | None]) -> set[ir.Value]:
-    """Results of host ops that depend on arguments and one another alone."""
-    reachable: list[ir.Operation] = []
-    results: set[ir.Value] = set()
-    for op in ops:
-        outside = all(isinstance(value.owner, ir.Block) or value in results for value in op.operands)
-        if outside and (refused[op.results[0]] or op.name in _LAYOUT):
-            reachable.append(op)
-            results.add(op.results[0])
-    return _beside_refused(reachable, refused)
-
-
-def _after(ops: list[ir.Operation], refused: dict[ir.Value, Refusal | None], before: set[ir.Value]) -> set[ir.Value]:
-    """Results of host ops that only returns and one another read."""
-    reachable: list[ir.Operation] = []
-    results: set[ir.Value] = set()
-    for op in reversed(ops):
-        result = op.results[0]
-        inside = all(reader.results[0] in results for reader in _readers(result))
-        constants = any(defining(value, *_DATA) is not None for value in op.operands)
-        if inside and not constants and result not in before and (refused[result] or op.name in _LAYOUT):
-            reachable.append(op)
-            results.add(result)
-    return _beside_refused(reachable[::-1], refused)
-
-
-def _beside_refused(ops: list[ir.Operation], refused: dict[ir.Value, Refusal | None]) -> set[ir.Value]:
+def _beside(ops: list[ir.Operation], refused: set[ir.Value]) -> set[ir.Value]:
     """Of host candidates in program order: the refused ones, and the layout changes that hang together with one of them."""
-    members = {op.results[0] for op in ops if refused[op.results[0]]}
+    members = {op.results[0] for op in ops if op.results[0] in refused}
     for op in ops:
         if any(value in members for value in op.operands):
             members.add(op.results[0])
@@ -131,13 +233,7 @@ def _readers(value: ir.Value) -> list[ir.Operation]:
 
 
 def _words(reason: Refusal) -> str:
-    return f"{reason.rule}: {reason.found}, wanted {reason.wanted}"
-
-
-def _mark(op: ir.Operation, device: str, reason: str = "") -> None:
-    op.attributes[DEVICE_ATTRIBUTE] = to_attr(device)
-    if reason:
-        op.attributes[REASON_ATTRIBUTE] = to_attr(reason)
+    return f"{reason.rule}: found {reason.found}, wanted {reason.wanted}" if reason.found else reason.rule
 
 
 def host_ops(module: ir.Module) -> list[tuple[str, str, str]]:

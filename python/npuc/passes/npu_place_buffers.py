@@ -3,11 +3,13 @@
 
 Values that are one buffer (a tensor and what is inserted into it, a view and its operand, a group's results and what it
 yields, the parameters that one transfer brings) share an offset. SRAM buffers reuse addresses by lifetime
-(`npuc.plan.place`); off-chip tensors lie side by side. The certificate (peak bytes and the lower bound that live ranges
-give) is written on the function as `npu.placement`.
+(`npuc.plan.place`), each NPU segment from an empty SRAM on; off-chip tensors of all segments lie side by side, and a tensor that
+several segments or the host share lies there once. The certificate (peak bytes and the lower bound that live ranges give) is written
+on the function as `npu.placement`.
 """
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from torch_mlir import ir
 
@@ -18,9 +20,10 @@ from npuc.errors import DoesNotFit, InternalError
 from npuc.passes._segment import on_npu
 from npuc.passes.base import Pass, functions, target_of
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE
+from npuc.plan import place as plan_place
 from npuc.plan.graph import row_bytes, rows
-from npuc.plan.place import check_placement, place
 from npuc.plan.steps import align
+from npuc.targets.base import Target
 
 PLACEMENT_ATTRIBUTE = "npu.placement"
 SCRATCH_ATTRIBUTE = "npu.scratch_offset"
@@ -38,30 +41,42 @@ class NpuPlaceBuffers(Pass):
             buffers.read(function.operation)
             if not buffers.found:
                 continue
-            sram = [buffer for buffer in buffers.found if buffer.memory == "sram"]
-            lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in sram]
-            placement = place(lifetimes, target.sram.bytes)
-            if placement.peak_bytes > target.sram.bytes:
-                raise DoesNotFit(
-                    f"the tiles of '{function.operation.attributes['sym_name']}' do not fit in the SRAM of {target.name}",
-                    found=f"{placement.peak_bytes} bytes (live ranges alone need {placement.live_bytes})",
-                    wanted=f"at most {target.sram.bytes} bytes",
-                    advice="run npu-schedule again for this capacity",
-                )
-            wrong = check_placement(lifetimes, placement.offsets, target.sram.bytes)
-            if wrong:
-                raise InternalError("the placement is wrong", found=wrong)
-            for buffer, offset in zip(sram, placement.offsets, strict=True):
-                buffer.offset = offset
+            placements = [_place(function, buffers, number, target) for number in range(buffers.segment + 1)]
             top = 0
             for buffer in buffers.found:
                 if buffer.memory == "dram":
                     buffer.offset = top
                     top += -(-buffer.size_bytes // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
             buffers.write()
-            function.operation.attributes[PLACEMENT_ATTRIBUTE] = to_attr(
-                {"peak_sram_bytes": placement.peak_bytes, "live_sram_bytes": placement.live_bytes, "dram_bytes": top, "buffers": len(sram)}
-            )
+            content: dict[str, Any] = {
+                "peak_sram_bytes": max(one.peak_bytes for one in placements),
+                "live_sram_bytes": max(one.live_bytes for one in placements),
+                "dram_bytes": top,
+                "buffers": sum(buffer.memory == "sram" for buffer in buffers.found),
+            }
+            if len(placements) > 1:
+                content["segments"] = [{"peak_sram_bytes": one.peak_bytes, "live_sram_bytes": one.live_bytes} for one in placements]
+            function.operation.attributes[PLACEMENT_ATTRIBUTE] = to_attr(content)
+
+
+def _place(function: Any, buffers: "_Buffers", segment: int, target: Target) -> plan_place.Placement:
+    """Give the SRAM buffers of one segment their offsets."""
+    sram = [buffer for buffer in buffers.found if buffer.memory == "sram" and buffer.segment == segment]
+    lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in sram]
+    placement = plan_place.place(lifetimes, target.sram.bytes)
+    if placement.peak_bytes > target.sram.bytes:
+        raise DoesNotFit(
+            f"the tiles of '{function.operation.attributes['sym_name']}' do not fit in the SRAM of {target.name}",
+            found=f"{placement.peak_bytes} bytes (live ranges alone need {placement.live_bytes})",
+            wanted=f"at most {target.sram.bytes} bytes",
+            advice="run npu-schedule again for this capacity",
+        )
+    wrong = plan_place.check_placement(lifetimes, placement.offsets, target.sram.bytes)
+    if wrong:
+        raise InternalError("the placement is wrong", found=wrong)
+    for buffer, offset in zip(sram, placement.offsets, strict=True):
+        buffer.offset = offset
+    return placement
 
 
 @dataclass
@@ -70,6 +85,7 @@ class _Buffer:
     size_bytes: int
     first: int
     last: int
+    segment: int
     offset: int = -1
 
 
@@ -77,7 +93,11 @@ class _Buffer:
 class _Buffers:
     """Buffers of a function in the order of their first touch, and which values live in which.
 
-    Positions count transfers, tiles and views only, as the planner's steps do.
+    Positions count transfers, tiles and views only, as the planner's steps do, from 0 on in each segment.
+
+    Attributes:
+        home: where in off-chip memory a value of the host lies that a segment made or took.
+        segment: the one being read, at last the number of the last one.
     """
 
     found: list[_Buffer] = field(default_factory=list)
@@ -85,6 +105,8 @@ class _Buffers:
     # (op, attribute that names the address, buffer)
     named: list[tuple[ir.Operation, str, int]] = field(default_factory=list)
     params: dict[int, int] = field(default_factory=dict)
+    home: dict[ir.Value, int] = field(default_factory=dict)
+    segment: int = 0
     position: int = 0
 
     def read(self, function: ir.Operation) -> None:
@@ -94,6 +116,7 @@ class _Buffers:
         for view in block.operations:
             op = view.operation
             if op.name == "npu.group":
+                self._enter(op)
                 self._block(op.regions[0].blocks[0])
                 for outside, inside in unpacked(op):
                     self.of[outside] = self.of[inside]
@@ -109,12 +132,17 @@ class _Buffers:
                 # the inserted tile made or touched the buffer already
                 self.of[op.results[0]] = self.of[op.operands[0]]
 
+    def _enter(self, group: ir.Operation) -> None:
+        number = group_segment(group)
+        if number != self.segment:
+            self.segment, self.position = number, 0
+
     def _touch(self, number: int) -> None:
         buffer = self.found[number]
         buffer.first, buffer.last = min(buffer.first, self.position), max(buffer.last, self.position)
 
     def _new(self, memory: str, size_bytes: int) -> int:
-        self.found.append(_Buffer(memory, align(max(size_bytes, 1)), self.position, self.position))
+        self.found.append(_Buffer(memory, align(max(size_bytes, 1)), self.position, self.position, self.segment))
         return len(self.found) - 1
 
     def _result(self, value: ir.Value) -> None:
@@ -138,6 +166,7 @@ class _Buffers:
         spaces = [space_of(value) for value in op.results]
         if all(space is None for space in spaces):
             # back to the host
+            self.home[op.results[0]] = self.of[op.operands[0]]
             return
         first = spaces[0]
         assert first is not None
@@ -152,11 +181,24 @@ class _Buffers:
         for value in op.operands:
             if value in self.of:
                 self._touch(self.of[value])
+        if first.memory == "dram" and not transfer:
+            # from the host
+            self._upload(op)
+            return
         for value in op.results:
             self._result(value)
         if PARAMS_ATTRIBUTE in op.attributes:
             self.params[from_attr(op.attributes[PARAMS_ATTRIBUTE])] = self.of[op.results[0]]
         self.position += transfer
+
+    def _upload(self, op: ir.Operation) -> None:
+        """A segment takes a value of the host; it lies where the segment that made it, or took it before, has it."""
+        source = op.operands[0]
+        if source in self.home:
+            self.of[op.results[0]] = self.home[source]
+            return
+        self._result(op.results[0])
+        self.home[source] = self.of[op.results[0]]
 
     def _alias(self, op: ir.Operation) -> None:
         number = self.of[op.operands[0]]
@@ -190,6 +232,11 @@ class _Buffers:
             value.set_type(mlir_type(tensor_type(value.type), encodings[key]))
         for op, name, number in self.named:
             op.attributes[name] = to_attr(self.found[number].offset)
+
+
+def group_segment(group: ir.Operation) -> int:
+    """The number of the NPU segment that an npu.group belongs to."""
+    return from_attr(group.attributes["info"]).get("segment", 0)
 
 
 def space_of(value: ir.Value) -> Placement | None:

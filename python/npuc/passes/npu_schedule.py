@@ -1,19 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Chooses groups, stripes, residency and prefetch for the function's NPU ops and writes them as `npu.schedule`.
 
+A function of several NPU segments has one schedule for each, under `segments`, in the order in which they run.
 The search is `npuc.plan.search`, a pure function on the ops' specs and the module's target. With `file`, a schedule
 saved earlier (or made by hand) is replayed instead: it is spelled out, placed and timed like any other.
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch_mlir import ir
 
 from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
-from npuc.passes._segment import SCHEDULE_ATTRIBUTE, drop_dead, read_segment
+from npuc.passes._segment import SCHEDULE_ATTRIBUTE, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, functions, option, target_of
 from npuc.plan.graph import Graph
 from npuc.plan.schedule import Schedule
@@ -29,18 +32,25 @@ class NpuSchedule(Pass):
         target = target_of(module)
         for function in functions(module):
             drop_dead(function.operation)
-            graph = read_segment(function.operation).graph
-            if not graph.nodes:
+            graphs, first = [], 0
+            for ops in segments(function.operation):
+                graphs.append(graph_of(ops, first).graph)
+                first += len(ops)
+            if not graphs:
                 continue
-            result = search(graph, target) if self.file is None else _replay(self.file, graph, target)
-            layers = [
-                {"name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target)}
-                for node in graph.nodes
-            ]
-            content = ScheduleDict(
-                **_plain(result.schedule.to_dict()), compulsory_bytes=graph.compulsory_bytes(), array_cycles=graph.array_cycles(target), layers=layers
-            )
-            function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(content)
+            results = [search(graph, target) for graph in graphs] if self.file is None else _replay(self.file, graphs, target)
+            contents = [_content(result, graph, target) for result, graph in zip(results, graphs, strict=True)]
+            content = contents[0] if len(contents) == 1 else {"segments": contents}
+            function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(ScheduleDict(content))
+
+
+def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
+    """One segment's schedule as plain values, with what the program file says of its layers."""
+    layers = [
+        {"name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target)} for node in graph.nodes
+    ]
+    figures = {"compulsory_bytes": graph.compulsory_bytes(), "array_cycles": graph.array_cycles(target), "layers": layers}
+    return _plain(result.schedule.to_dict()) | figures
 
 
 def _plain(value):
@@ -52,11 +62,24 @@ def _plain(value):
     return value
 
 
-def _replay(file: str, graph: Graph, target: Target) -> Result:
+def _replay(file: str, graphs: Sequence[Graph], target: Target) -> list[Result]:
+    """The schedules of a file, one for each segment, laid out and timed."""
     try:
         content = json.loads(Path(file).read_text())
     except (OSError, ValueError) as error:
         raise UserInputError(f"the schedule file '{file}' cannot be read", found=str(error), wanted="a JSON file that --save-schedule wrote") from error
+    contents = segment_contents(content)
+    if len(contents) != len(graphs):
+        raise UserInputError(
+            f"the schedule file '{file}' is not for this network",
+            found=f"schedules of {len(contents)} NPU segments",
+            wanted=f"of {len(graphs)}",
+            advice="compile with the same ops on the host",
+        )
+    return [_replay_one(file, one, graph, target) for one, graph in zip(contents, graphs, strict=True)]
+
+
+def _replay_one(file: str, content: dict[str, Any], graph: Graph, target: Target) -> Result:
     if not isinstance(content, dict):
         raise UserInputError(f"the schedule file '{file}' holds no schedule", found=repr(content)[:60], wanted="a file that --save-schedule wrote")
     schedule = Schedule.from_dict(content)
@@ -69,13 +92,25 @@ def _replay(file: str, graph: Graph, target: Target) -> Result:
     return finish(graph, target, schedule, steps, placement)
 
 
-def schedule_of(function: ir.Operation) -> Schedule:
-    """The schedule that `npu-schedule` wrote on `function`.
+def segment_contents(content: Any) -> list[dict[str, Any]]:
+    """The schedule of each NPU segment, from what `npu.schedule` or a file of --save-schedule holds.
 
     Raises:
-        UserInputError: there is none, or it cannot be read.
+        UserInputError: neither one schedule nor a list of them.
+    """
+    contents = content.get("segments", [content]) if isinstance(content, dict) else None
+    if not isinstance(contents, list) or not all(isinstance(one, dict) for one in contents):
+        raise UserInputError("the schedule cannot be read", found=f"{content!r}"[:80], wanted="the form that --save-schedule writes")
+    return contents
+
+
+def schedules_of(function: ir.Operation) -> list[Schedule]:
+    """The schedules that `npu-schedule` wrote on `function`, one for each NPU segment.
+
+    Raises:
+        UserInputError: there are none, or they cannot be read.
     """
     if SCHEDULE_ATTRIBUTE not in function.attributes:
         raise UserInputError("the function has no schedule", wanted=f"attribute {SCHEDULE_ATTRIBUTE}", advice="run npu-schedule first")
-    content = from_attr(function.attributes[SCHEDULE_ATTRIBUTE])
-    return Schedule.from_dict(content)
+    contents = segment_contents(from_attr(function.attributes[SCHEDULE_ATTRIBUTE]))
+    return [Schedule.from_dict(content) for content in contents]

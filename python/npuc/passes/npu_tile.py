@@ -2,7 +2,8 @@
 """Rewrites the function's NPU ops into `npu.group` regions of tile-sized npu ops, as `npu.schedule` says.
 
 A value's stripes are inserted into a tensor whose type carries `#npu.space<"sram", -1, ring rows>` (not placed yet);
-`npu.copy` moves between memories. Everything is still an ordinary npu op on tensors and can be interpreted.
+`npu.copy` moves between memories, and at the borders of a segment between the host and off-chip memory. Everything is still an
+ordinary npu op on tensors and can be interpreted.
 """
 
 from dataclasses import dataclass, field
@@ -17,10 +18,11 @@ from npuc.dialects.npu.ops.constant import build_constant
 from npuc.dialects.npu.ops.copy import build_copy
 from npuc.dialects.npu.ops.group import build_group
 from npuc.dialects.npu.ops.yield_ import build_yield
+from npuc.errors import UserInputError
 from npuc.ops.base import Region, TensorType, region_type
-from npuc.passes._segment import Segment, on_npu, read_segment
+from npuc.passes._segment import Segment, arrange, graph_of
 from npuc.passes.base import Pass, functions, target_of
-from npuc.passes.npu_schedule import schedule_of
+from npuc.passes.npu_schedule import schedules_of
 from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View, channel_chunks, chunk_region, expand
 from npuc.targets.base import Target
 
@@ -36,32 +38,18 @@ class NpuTile(Pass):
     def run(self, module: ir.Module) -> None:
         target = target_of(module)
         for function in functions(module):
-            _gather_hosts(function.operation)
-            segment = read_segment(function.operation)
-            if not segment.ops:
+            found = arrange(function.operation)
+            if not found:
                 continue
-            schedule = schedule_of(function.operation)
-            steps = expand(segment.graph, schedule, target)
-            parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
-            _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}).run()
-
-
-def _gather_hosts(function: ir.Operation) -> None:
-    """Host ops that feed the NPU move before its first op, those that read from it behind its last."""
-    block = function.regions[0].blocks[0]
-    ops = [op.operation for op in block.operations]
-    npu = [op for op in ops if on_npu(op)]
-    if not npu:
-        return
-    depends = {op.results[0] for op in npu}
-    for op in ops:
-        if on_npu(op) or not op.results:
-            continue
-        if any(operand in depends for operand in op.operands):
-            depends.update(op.results)
-            op.move_before(ops[-1])
-        else:
-            op.move_before(npu[0])
+            schedules = schedules_of(function.operation)
+            if len(schedules) != len(found):
+                raise UserInputError("the schedule is not for this function", found=f"{len(schedules)} segments", wanted=len(found))
+            for number, (ops, schedule) in enumerate(zip(found, schedules, strict=True)):
+                # read now: what the segments before it made has become a copy back to the host
+                segment = graph_of(ops)
+                steps = expand(segment.graph, schedule, target)
+                parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
+                _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}, number).run()
 
 
 def _positions(steps: Steps) -> list[int]:
@@ -83,6 +71,8 @@ class _Tiler:
     """Builds the tiled form behind the untiled ops, then takes those away.
 
     Attributes:
+        parts: node -> into how many parts its output channels are cut.
+        number: of the segment.
         current: (kind, value, buffer) -> the SSA values that hold it now; kind is "sram", "dram" (buffer -1) or "params" (value -1).
     """
 
@@ -90,6 +80,7 @@ class _Tiler:
     steps: Steps
     target: Target
     parts: dict[int, int]
+    number: int = 0
     current: dict[Key, list[ir.Value]] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -149,7 +140,7 @@ class _Tiler:
         names = list(dict.fromkeys(self.segment.graph.nodes[step.node].name for step in steps if isinstance(step, Compute)))
         made = {key: types for step in steps for key, types in [self._result(step)]}
         leaving = [key for key in made if final.get(key, -1) >= positions.stop]
-        block, results = build_group({"group": number, "layers": names}, [kind for key in leaving for kind in made[key]])
+        block, results = build_group({"group": number, "layers": names, "segment": self.number}, [kind for key in leaving for kind in made[key]])
         with ir.InsertionPoint(block):
             for step in steps:
                 self._step(step)

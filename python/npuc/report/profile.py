@@ -54,15 +54,33 @@ class LayerProfile:
     off_chip_write_bytes: int
 
 
+# at the edges of a program these turn the caller's values into the NPU's and back
+_CONVERSIONS = ("quantize", "dequantize", "transpose", "reshape")
+
+
 @dataclass(frozen=True)
 class HostOp:
-    """An op that the host runs, and why the NPU does not."""
+    """An op that the host runs, why the NPU does not, and what that costs.
+
+    Attributes:
+        bytes_in, bytes_out: what it reads, constants included, and writes.
+        transfers, transfer_bytes: tensors that cross between the NPU's off-chip memory and the host on its behalf.
+        edge: it runs before the first NPU segment or after the last one.
+    """
 
     op: str
     layer: str
     reason: str
     bytes_in: int
     bytes_out: int
+    transfers: int = 0
+    transfer_bytes: int = 0
+    edge: bool = True
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether it is more than the conversion of the program's inputs and outputs."""
+        return not self.edge or self.op not in _CONVERSIONS
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,9 @@ class Profile:
         commands: instructions with their semaphores; `semaphore_commands` of them only wait or signal.
         semaphores: different semaphores used.
         queue_cycles: queue -> cycles it is busy.
+        npu_segments: how many there are; host ops run between them.
+        host_transfers, host_transfer_bytes: tensors that cross between the NPU's off-chip memory and host ops.
+        host_seconds: what the host ops took in the last run on this computer; None where nothing ran yet. In no other figure.
     """
 
     network: str
@@ -103,6 +124,10 @@ class Profile:
     semaphores: int
     queue_cycles: Mapping[str, int] = field(default_factory=dict)
     host_ops: tuple[HostOp, ...] = ()
+    npu_segments: int = 1
+    host_transfers: int = 0
+    host_transfer_bytes: int = 0
+    host_seconds: float | None = None
     layers: tuple[LayerProfile, ...] = ()
 
     @property
@@ -145,11 +170,12 @@ class Profile:
         return self.table()
 
 
-def profile(program: Program, timelines: Sequence[Timeline] | None = None) -> Profile:
+def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, host_seconds: float | None = None) -> Profile:
     """The figures of one inference of `program`.
 
     Args:
         timelines: when the commands of each NPU segment ran, in order; timed here where they are not given.
+        host_seconds: what the host ops took, where somebody measured it.
 
     Raises:
         UserInputError: another number of timelines than NPU segments.
@@ -164,6 +190,7 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None) -> Pr
     layers = layer_profiles(on_npu, zip(segments, timelines, strict=True), target)
     cycles, npu_macs = sum(line.total_cycles for line in timelines), sum(layer.macs for layer in on_npu)
     semaphores = _semaphores(program)
+    crossing = _all_crossing(program)
     return Profile(
         network=_text(program, "name"),
         target=target.name,
@@ -183,7 +210,11 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None) -> Pr
         semaphore_commands=len(semaphores),
         semaphores=len(set(semaphores)),
         queue_cycles={name: sum(line.queue_busy_cycles[name] for line in timelines) for name in target.queue_names},
-        host_ops=tuple(_host_op(call, program) for segment in program.segments if isinstance(segment, HostSegment) for call in segment.calls),
+        host_ops=_host_ops(program),
+        npu_segments=len(segments),
+        host_transfers=len(crossing),
+        host_transfer_bytes=sum(program.tensor(number).bytes for number in crossing),
+        host_seconds=host_seconds,
         layers=layers,
     )
 
@@ -215,13 +246,47 @@ def network_bound_cycles(program: Program) -> int:
     return max(array, program.target.dram.cycles(compulsory))
 
 
-def _host_op(call: HostCall, program: Program) -> HostOp:
+def _made_by_npu(program: Program) -> set[int]:
+    """Tensors in off-chip memory that are no inputs, no results of the host and no constants."""
+    arrived = {port.tensor_id for port in program.inputs}
+    arrived |= {call.output for segment in program.segments if isinstance(segment, HostSegment) for call in segment.calls}
+    return {tensor.id for tensor in program.tensors if tensor.dram_offset >= len(program.constants) and tensor.id not in arrived}
+
+
+def _crossing(call: HostCall, program: Program, made: set[int]) -> set[int]:
+    """The tensors that move between the NPU's memory and the host for one call."""
+    found = made & set(call.inputs)
+    return found | {call.output} if program.tensor(call.output).dram_offset >= 0 else found
+
+
+def _all_crossing(program: Program) -> set[int]:
+    made = _made_by_npu(program)
+    calls = (call for segment in program.segments if isinstance(segment, HostSegment) for call in segment.calls)
+    return {number for call in calls for number in _crossing(call, program, made)}
+
+
+def _host_ops(program: Program) -> tuple[HostOp, ...]:
+    made = _made_by_npu(program)
+    on_npu = [number for number, segment in enumerate(program.segments) if isinstance(segment, NpuSegment)]
+    return tuple(
+        _host_op(call, program, made, not any(at < number for at in on_npu) or not any(at > number for at in on_npu))
+        for number, segment in enumerate(program.segments)
+        if isinstance(segment, HostSegment)
+        for call in segment.calls
+    )
+
+
+def _host_op(call: HostCall, program: Program, made: set[int], edge: bool) -> HostOp:
+    crossing = _crossing(call, program, made)
     return HostOp(
         op=call.op,
         layer=call.location,
         reason=call.reason,
         bytes_in=sum(program.tensor(number).bytes for number in call.inputs),
         bytes_out=program.tensor(call.output).bytes,
+        transfers=len(crossing),
+        transfer_bytes=sum(program.tensor(number).bytes for number in crossing),
+        edge=edge,
     )
 
 

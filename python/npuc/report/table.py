@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from npuc.report.profile import LayerProfile, Profile
+    from npuc.report.profile import HostOp, LayerProfile, Profile
 
 # narrower than this the figures themselves would be cut
 LEAST_WIDTH = 80
@@ -159,11 +159,31 @@ def render_profile(profile: "Profile", *, width: int = 110, layers: int | None =
         busy = ", ".join(f"{name} {percent(cycles / profile.cycles)}" for name, cycles in profile.queue_cycles.items())
         console.print(Text(f"queues busy: {busy}"))
     if profile.host_ops:
-        _host_ops(console, profile)
+        _host_ops(console, profile, profile.host_ops)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
 
 
-def _host_ops(console, profile: "Profile") -> None:
+def render_fallbacks(profile: "Profile", *, width: int = 110) -> str:
+    """The ops on the host that are no conversion of inputs and outputs, with reason and cost; "" where there is none."""
+    from rich.console import Console
+
+    chosen = [op for op in profile.host_ops if op.is_fallback]
+    if not chosen:
+        return ""
+    out = io.StringIO()
+    _host_ops(Console(file=out, width=max(width, LEAST_WIDTH), color_system=None, legacy_windows=False, highlight=False, emoji=False), profile, chosen)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+def host_line(profile: "Profile") -> str:
+    """What the host ops cost together, in one sentence."""
+    took = f", {profile.host_seconds * 1e3:.3f} ms on this computer" if profile.host_seconds is not None else ""
+    times = f"{profile.npu_segments} NPU segment{'s' if profile.npu_segments != 1 else ''}"
+    crossing = f"{count(profile.host_transfers)} transfers of {kib(profile.host_transfer_bytes)} KiB in all"
+    return f"host: {len(profile.host_ops)} ops around {times}, {crossing}{took}; not in the cycles above"
+
+
+def _host_ops(console, profile: "Profile", chosen: "Sequence[HostOp]") -> None:
     from rich.table import Table
     from rich.text import Text
 
@@ -172,10 +192,16 @@ def _host_ops(console, profile: "Profile") -> None:
     table.add_column("layer", no_wrap=True, overflow="ellipsis", max_width=36)
     table.add_column("KiB in", justify="right", no_wrap=True)
     table.add_column("KiB out", justify="right", no_wrap=True)
+    table.add_column("moved", justify="right", no_wrap=True)
     table.add_column("why", overflow="fold")
-    for op in profile.host_ops[:MOST_HOST_OPS]:
-        table.add_row(Text(plain(op.op)), Text(clip(op.layer, 36)), kib(op.bytes_in), kib(op.bytes_out), Text(plain(op.reason)))
+    # where not all are shown, those that a user can do something about come first
+    shown = sorted(chosen, key=lambda op: not op.is_fallback)[:MOST_HOST_OPS] if len(chosen) > MOST_HOST_OPS else chosen
+    for op in shown:
+        moved = kib(op.transfer_bytes) if op.transfers else ""
+        figures = (kib(op.bytes_in), kib(op.bytes_out), moved)
+        table.add_row(Text(plain(op.op)), Text(clip(op.layer, 36)), *figures, Text(plain(op.reason)))
     console.print()
     console.print(table)
-    if len(profile.host_ops) > MOST_HOST_OPS:
-        console.print(Text(f"and {len(profile.host_ops) - MOST_HOST_OPS} more on the host"))
+    if len(chosen) > len(shown):
+        console.print(Text(f"and {len(chosen) - len(shown)} more on the host"))
+    console.print(Text(host_line(profile)))

@@ -3,6 +3,7 @@
 
 import functools
 import os
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,11 +42,13 @@ class LoadedProgram:
     Attributes:
         program: what was loaded.
         watch: called after each command with segment, number, command and the memories; for debugging.
+        host_seconds: what the host ops took in the last run, None before it.
     """
 
     def __init__(self, program: Program, engine: str = "auto"):
         self.program = program
         self.watch: Callable[[int, int, Command, machine.Memories], None] | None = None
+        self.host_seconds: float | None = None
         self._kernels = engines.get(engine)
         # host ops are built here, so that a damaged one is refused before anything runs
         self._specs = [
@@ -62,6 +65,7 @@ class LoadedProgram:
             InputMismatch: another number of inputs, another dtype or shape.
         """
         steps = self._steps(arrays)
+        self.host_seconds = 0.0
         results = [self._once([part[step] for part in self._split(arrays, steps)]) for step in range(steps)]
         outputs = tuple(np.concatenate(parts) if steps > 1 else parts[0] for parts in zip(*results, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
@@ -122,9 +126,11 @@ class LoadedProgram:
                 watch = None if self.watch is None else functools.partial(self._watched, number, memory)
                 machine.run(segment.commands, memory, self._kernels, self._orders[number], watch)
                 continue
+            start = time.perf_counter()
             for call, spec in zip(segment.calls, self._specs[number], strict=True):
                 inputs = [self._fetch(entry, memory, host) for entry in call.inputs]
                 self._store(call.output, _reference(call, spec, inputs), memory, host)
+            self.host_seconds = (self.host_seconds or 0.0) + time.perf_counter() - start
         # a copy: the memories are ours
         return tuple(np.array(self._fetch(port.tensor_id, memory, host)) for port in self.program.outputs)
 
