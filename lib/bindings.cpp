@@ -13,6 +13,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
+#include "bindings_engine.h"
 #include "kernels/kernels.h"
 
 namespace nb = nanobind;
@@ -255,4 +256,5 @@ NB_MODULE(_native, m) {
         "double_round adds (1 << 30) where acc >= 0, else subtracts it, where shift > 31.\n\n"
         "acc: int32 [...,C]; multiplier: int32 [C] or [1], each >= 0 (0: the result is zp_out, clamped);\n"
         "shift: int32, as many, each 2..62; zp_out, lo, hi within int8. Returns int8 of acc's shape. Errors as conv2d_acc.");
+  bind_engine(m);
 }

@@ -49,7 +49,10 @@ class LoadedProgram:
         self.program = program
         self.watch: Callable[[int, int, Command, machine.Memories], None] | None = None
         self.host_seconds: float | None = None
+        self._engine = engine
         self._kernels = engines.get(engine)
+        # memories of earlier runs, ready for the next
+        self._idle: list[machine.Memories] = []
         # host ops are built here, so that a damaged one is refused before anything runs
         self._specs = [
             [self._spec(call) for call in segment.calls] if isinstance(segment, HostSegment) else [] for segment in program.segments
@@ -116,23 +119,63 @@ class LoadedProgram:
     # one batch -------------------------------------------------------------------------------------
 
     def _once(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """One compiled batch on fresh memories."""
-        memory = machine.memories_of(self.program)
+        """One compiled batch on memories as a program starts with."""
+        memory = self._memories()
         host: dict[int, np.ndarray] = {}
         for port, array in zip(self.program.inputs, arrays, strict=True):
             self._store(port.tensor_id, array, memory, host)
         for number, segment in enumerate(self.program.segments):
             if isinstance(segment, NpuSegment):
-                watch = None if self.watch is None else functools.partial(self._watched, number, memory)
-                machine.run(segment.commands, memory, self._kernels, self._orders[number], watch)
+                if self.watch is None:
+                    self._executors[number](memory)
+                else:
+                    machine.run(segment.commands, memory, self._kernels, self._orders[number], functools.partial(self._watched, number, memory))
                 continue
             start = time.perf_counter()
             for call, spec in zip(segment.calls, self._specs[number], strict=True):
                 inputs = [self._fetch(entry, memory, host) for entry in call.inputs]
                 self._store(call.output, _reference(call, spec, inputs), memory, host)
             self.host_seconds = (self.host_seconds or 0.0) + time.perf_counter() - start
-        # a copy: the memories are ours
-        return tuple(np.array(self._fetch(port.tensor_id, memory, host)) for port in self.program.outputs)
+        # copies: the memories are ours
+        outputs = tuple(np.array(self._fetch(port.tensor_id, memory, host)) for port in self.program.outputs)
+        if self._reusable and self.watch is None:
+            self._idle.append(memory)
+        return outputs
+
+    def _memories(self) -> machine.Memories:
+        """Memories that nobody else uses."""
+        try:
+            memory = self._idle.pop()
+        except IndexError:
+            return machine.memories_of(self.program)
+        machine.renew(memory, len(self.program.constants))
+        return memory
+
+    @functools.cached_property
+    def _constant_bytes(self) -> int:
+        """How much of DRAM is the same at the start of every NPU segment: the constants, unless a tensor lies over them."""
+        size = len(self.program.constants)
+        return 0 if any(0 <= tensor.dram_offset < size for tensor in self.program.tensors) else size
+
+    @functools.cached_property
+    def _executors(self) -> list[Callable[[machine.Memories], None]]:
+        return [run for run, _ in self._segments]
+
+    @functools.cached_property
+    def _reusable(self) -> bool:
+        """Whether a run leaves the constants as they are."""
+        return self._constant_bytes == len(self.program.constants) and all(kept for _, kept in self._segments)
+
+    @functools.cached_property
+    def _segments(self) -> list[tuple[Callable[[machine.Memories], None], bool]]:
+        """How each segment is executed, and whether it leaves the constants as they are; nothing for a host segment."""
+        program = self.program
+        return [
+            engines.segment(self._engine, segment.commands, order, program.sram_bytes, program.dram_bytes, self._constant_bytes)
+            if isinstance(segment, NpuSegment)
+            else (lambda memory: None, True)
+            for segment, order in zip(program.segments, self._orders, strict=True)
+        ]
 
     @functools.cached_property
     def _orders(self) -> list[list[int]]:

@@ -29,6 +29,12 @@ def memories_of(program: Program) -> Memories:
     return memories(program.sram_bytes, program.dram_bytes, program.constants)
 
 
+def renew(memory: Memories, constant_bytes: int) -> None:
+    """Bring images back to what a run starts with, in place: SRAM stale, DRAM zero beyond the constants, which nobody has written to."""
+    memory[Space.SRAM].fill(_STALE)
+    memory[Space.DRAM][constant_bytes:] = 0
+
+
 def run(
     commands: Sequence[Command], memory: Memories, kernels: Any,
     order: Sequence[int] | None = None, watch: Callable[[int, Command], None] | None = None,
@@ -46,14 +52,23 @@ def run(
     """
     for number in legal_order(commands) if order is None else order:
         command = commands[number]
-        try:
-            command.instruction.effect(memory, kernels)
-        except NpucError as error:
-            if not error.layer:
-                error.layer = command.location
-                error.args = (error._text(),)
-            raise
-        except (ValueError, TypeError, IndexError, KeyError) as error:
-            raise SimulationError(f"{describe(number, command)} cannot be executed: {error}", layer=command.location) from error
+        execute(number, command, memory, kernels)
         if watch is not None:
             watch(number, command)
+
+
+def execute(number: int, command: Command, memory: Memories, kernels: Any) -> None:
+    """The effect of one command on `memory`.
+
+    Raises:
+        SimulationError: the command cannot be executed; the error names it.
+    """
+    try:
+        command.instruction.effect(memory, kernels)
+    except NpucError as error:
+        if not error.layer:
+            error.layer = command.location
+            error.args = (error._text(),)
+        raise
+    except (ValueError, TypeError, IndexError, KeyError) as error:
+        raise SimulationError(f"{describe(number, command)} cannot be executed: {error}", layer=command.location) from error

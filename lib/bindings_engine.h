@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <nanobind/nanobind.h>
+
+// Adds the command engine and the timing engine to the module.
+void bind_engine(nanobind::module_ &m);
