@@ -92,4 +92,4 @@ def at_most(rule: str, found: int, limit: int) -> Iterator[Refusal]:
 
 def host_only(spec: OpSpec, target: Target) -> Iterator[Refusal]:
     """No instruction does this; the op runs on the host."""
-    yield Refusal(f"{target.name} has no instruction for {spec.name}", "", "")
+    yield Refusal(f"{target.name} has no instruction for {spec.name}", "", "an op with an instruction")
