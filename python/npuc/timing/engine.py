@@ -7,7 +7,7 @@ Where the shares on a port add up to U > 1, every command that uses the port adv
 rate). Time stands at whole cycles; shares and rates are fixed-point numbers with 16 fractional bits, shares rounded up and rates
 down, so no port ever gives more than it has. Rates change at events alone: a start of work, or a completion.
 
-Everything is an integer and no step looks at the machine's name.
+Everything is an integer and no step looks at the machine's name. Where npuc._native is built, its copy of this engine runs instead.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from npuc.errors import Deadlock
 from npuc.isa.base import Command, Instruction, Space
 from npuc.isa.sync import Signal, Wait
 from npuc.targets.base import Target
+from npuc.timing import native
 
 _BITS = 16
 _ONE = 1 << _BITS
@@ -92,7 +93,35 @@ def simulate(commands: Sequence[Command], target: Target, known: Sequence[Figure
     """
     if known is None:
         known = [figures(command.instruction, target) for command in commands]
+    return _native_run(commands, target, known) or simulate_in_python(commands, target, known)
+
+
+def simulate_in_python(commands: Sequence[Command], target: Target, known: Sequence[Figures]) -> Timeline:
+    """As `simulate`, by the engine of this file, which defines what the one in C++ computes.
+
+    Raises:
+        Deadlock: as `simulate`.
+    """
     return _Engine(commands, target, known).run()
+
+
+def _native_run(commands: Sequence[Command], target: Target, known: Sequence[Figures]) -> Timeline | None:
+    """The same timeline from the engine in C++; None where that is not built, or where something is wrong."""
+    names = target.queue_names
+    index = {name: number for number, name in enumerate(names)}
+    rows: list[int] = []
+    for command, entry in zip(commands, known, strict=True):
+        semaphore, value = _sync(command.instruction) or (-1, 0)
+        rows += (index[command.queue], semaphore, value, entry.latency, entry.duration, entry.sram_share, entry.dram_share)
+    found = native.run(rows, len(names))
+    if found is None:
+        return None
+    total, starts, ends, busy = found
+    return Timeline(total, tuple(starts), tuple(ends), dict(zip(names, busy, strict=True)), _port_bytes(known))
+
+
+def _port_bytes(known: Sequence[Figures]) -> dict[Space, int]:
+    return {Space.SRAM: sum(entry.sram_bytes for entry in known), Space.DRAM: sum(entry.dram_bytes for entry in known)}
 
 
 class _Engine:
@@ -136,11 +165,7 @@ class _Engine:
         waiting = [queue for queue in range(len(self.names)) if self.at[queue] < len(self.lines[queue])]
         if waiting:
             raise self._deadlock(waiting)
-        port_bytes = {
-            Space.SRAM: sum(entry.sram_bytes for entry in self.known),
-            Space.DRAM: sum(entry.dram_bytes for entry in self.known),
-        }
-        return Timeline(now, tuple(self.starts), tuple(self.ends), dict(zip(self.names, self.busy, strict=True)), port_bytes)
+        return Timeline(now, tuple(self.starts), tuple(self.ends), dict(zip(self.names, self.busy, strict=True)), _port_bytes(self.known))
 
     def _start(self, idle: list[int], now: int, delayed: dict[int, int], working: dict[int, int]) -> None:
         """Let every idle queue go on until it works, waits or ends; a signal may free another."""
