@@ -108,6 +108,23 @@ def test_the_check_of_a_placement(buffers, offsets, capacity, complaint):
     assert check_placement(buffers, offsets, capacity) == complaint
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_the_check_agrees_with_a_picture(seed):
+    """Good placements with some buffers moved, most of them into others."""
+    rng = np.random.default_rng(seed)
+    buffers = random_buffers(seed, 25)
+    placement = place(buffers, 0)
+    verdicts = set()
+    for _ in range(30):
+        offsets = list(placement.offsets)
+        for index in rng.integers(0, len(buffers), int(rng.integers(0, 3))):
+            offsets[index] = 16 * int(rng.integers(0, placement.peak_bytes // 16))
+        good = painted(buffers, offsets)
+        assert (check_placement(buffers, offsets, 2 * placement.peak_bytes) == "") == good
+        verdicts.add(good)
+    assert verdicts == {True, False}
+
+
 def test_the_same_buffers_get_the_same_addresses():
     buffers = random_buffers(7, 50)
     assert place(buffers, 0) == place(list(buffers), 0)
