@@ -239,6 +239,7 @@ GROUPS = {
         "concat of other scales": lambda x: torch.cat([x, 5 * x, torch.sigmoid(x)], 1),
         "concat with itself": lambda x: torch.cat([x, x], 3),
         "concat with a constant": With(lambda x, p: torch.cat([p, x], 2), 1, 8, 2, 8),
+        "concat of many": lambda x: torch.cat([x[:, :1]] * 40, 1),
         "stack": lambda x: torch.stack([x, F.relu(x)], 1),
         "expand": lambda x: x[:, :1].expand(1, 4, 8, 8) + 1,
         "pad": lambda x: F.pad(x, (1, 2, 0, 1)),

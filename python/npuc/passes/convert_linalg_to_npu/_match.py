@@ -9,7 +9,7 @@ import numpy as np
 from torch_mlir import ir
 
 from npuc.dialects.attrs import from_attr
-from npuc.dialects.base import build, tensor_type
+from npuc.dialects.base import MAX_VARIADIC, build, tensor_type
 from npuc.dialects.npu.ops.constant import build_constant
 from npuc.numerics.rescale import Rescale
 from npuc.ops import all_ops
@@ -192,7 +192,7 @@ def _pad(op: ir.Operation, source: Quantized) -> Quantized | None:
 
 
 # a broadcast is a concat of so many copies at most
-_COPIES = 64
+_COPIES = 256
 
 
 def _copy(op: ir.Operation, source: Quantized) -> Quantized | None:
@@ -209,7 +209,7 @@ def _copy(op: ir.Operation, source: Quantized) -> Quantized | None:
     if math.prod(extent for _, extent in repeated) > _COPIES:
         return None
     for axis, extent in repeated:
-        value = make("concat", [value] * extent, axis=axis)
+        value = concatenated([value] * extent, axis)
     return source.moved(value)
 
 
@@ -338,6 +338,14 @@ def reshape(value: ir.Value, shape: tuple[int, ...]) -> ir.Value:
     """`value` under another shape; itself where it has that shape."""
     kind = tensor_type(value.type)
     return value if kind.shape == tuple(shape) else make("reshape", [value], replace(kind, shape=tuple(shape)))
+
+
+def concatenated(values: list[ir.Value], axis: int) -> ir.Value:
+    """All `values` side by side; a concat of concats where one cannot take them all."""
+    while len(values) > MAX_VARIADIC:
+        parts = [values[start : start + MAX_VARIADIC] for start in range(0, len(values), MAX_VARIADIC)]
+        values = [make("concat", part, axis=axis) if len(part) > 1 else part[0] for part in parts]
+    return make("concat", values, axis=axis)
 
 
 def array(values: np.ndarray) -> ir.Value:

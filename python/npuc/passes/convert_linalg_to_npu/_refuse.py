@@ -110,4 +110,3 @@ def _error(op: ir.Operation) -> UnsupportedOp:
     return refusal(
         op, UnsupportedOp, f"{subject} has no form on the NPU", rule=reason.rule, found=found, wanted=reason.wanted, advice=reason.advice
     )  # fmt: skip
-

@@ -3,7 +3,7 @@
 
 from torch_mlir import ir
 
-from npuc.passes.convert_linalg_to_npu._match import Root, make, quantized
+from npuc.passes.convert_linalg_to_npu._match import Root, concatenated, quantized
 
 ROOTS = ("tensor.concat",)
 
@@ -14,4 +14,4 @@ def convert(root: Root) -> ir.Value | None:
     values = [root.requantized(operand) for operand in found if operand is not None]
     if len(values) != len(found):
         return None
-    return make("concat", values, axis=ir.IntegerAttr(root.op.attributes["dim"]).value)
+    return concatenated(values, ir.IntegerAttr(root.op.attributes["dim"]).value)

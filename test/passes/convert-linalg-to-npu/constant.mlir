@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// RUN: npu-opt %s --convert-linalg-to-npu | FileCheck %s
+
+// What is an integer tensor stays as a constant of npu; a float nobody reads goes.
+// CHECK-LABEL: func.func @integers
+// CHECK: %[[C:.*]] = "npu.constant"() {value = dense<[1, -2]> : tensor<2xi8>} : () -> tensor<2xi8>
+// CHECK-NOT: arith.constant
+// CHECK: "npu.dequantize"(%[[C]])
+func.func @integers() -> tensor<2xf32> {
+  %codes = arith.constant dense<[1, -2]> : tensor<2xi8>
+  %unused = arith.constant 0.000000e+00 : f32
+  %0 = "npu.dequantize"(%codes) {scale = 0.5 : f64, zp = 0 : i64} : (tensor<2xi8>) -> tensor<2xf32>
+  return %0 : tensor<2xf32>
+}
