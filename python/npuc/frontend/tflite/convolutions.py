@@ -2,6 +2,7 @@
 """Convolutions and fully connected layers: 32-bit sums, brought to 8 bits by a scale for each output channel."""
 
 import numpy as np
+from torch_mlir import ir
 
 from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
@@ -10,6 +11,7 @@ from npuc.ops.base import TensorType
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
 from npuc.ops.fully_connected import FullyConnected
+from npuc.ops.matmul import Matmul
 from npuc.ops.reshape import Reshape
 
 
@@ -123,4 +125,25 @@ def fully_connected(g: Importer, op: FileOp) -> None:
     g.finish(value)
 
 
-CONVERTERS = {"CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected}
+def batch_matmul(g: Importer, op: FileOp) -> None:
+    """Products of matrices; batch dimensions that one operand lacks are 1."""
+    a, b = op.inputs
+    check_types(g, a, b, op.outputs[0])
+    wanted = g.tensor(op.outputs[0])
+    rank = max(2, *(len(g.tensor(index).shape) for index in (a, b)))
+    values = [_ranked(g, g.value(index), g.tensor(index), rank) for index in (a, b)]
+    factor = float(np.float32(g.scale(a)) * np.float32(g.scale(b))) / g.scale(op.outputs[0])
+    value = g.emit(
+        Matmul, values, transpose_a=bool(g.option("AdjX", False)), transpose_b=bool(g.option("AdjY", False)),
+        zp_a=g.zero_point(a), zp_b=g.zero_point(b), rescale=g.rescale([factor], op.outputs[0], True),
+    )  # fmt: skip
+    g.finish(value if tuple(value.type.shape) == wanted.shape else g.emit(Reshape, [value], wanted))
+
+
+def _ranked(g: Importer, value: ir.Value, tensor: TensorType, rank: int) -> ir.Value:
+    if len(tensor.shape) == rank:
+        return value
+    return g.emit(Reshape, [value], TensorType((1,) * (rank - len(tensor.shape)) + tensor.shape, tensor.dtype))
+
+
+CONVERTERS = {"BATCH_MATMUL": batch_matmul, "CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected}

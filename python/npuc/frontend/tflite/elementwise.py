@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sums and products of two tensors, element by element."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from npuc.frontend.tflite._graph import Importer
@@ -8,6 +10,8 @@ from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite.convolutions import check_types
 from npuc.ops._sum import HEADROOM_BITS, Sum
 from npuc.ops.add import Add
+from npuc.ops.maximum import Maximum
+from npuc.ops.minimum import Minimum
 from npuc.ops.mul import Mul
 from npuc.ops.sub import Sub
 
@@ -48,4 +52,14 @@ def mul(g: Importer, op: FileOp) -> None:
     g.finish(value)
 
 
-CONVERTERS = {"ADD": add, "SUB": sub, "MUL": mul}
+def extremum(cls: type[Maximum] | type[Minimum]) -> Callable[[Importer, FileOp], None]:
+    """MAXIMUM, MINIMUM: of codes, whatever their scales."""
+
+    def convert(g: Importer, op: FileOp) -> None:
+        a, b = op.inputs
+        g.finish(g.emit(cls, [g.value(a), g.value(b)]))
+
+    return convert
+
+
+CONVERTERS = {"ADD": add, "SUB": sub, "MUL": mul, "MAXIMUM": extremum(Maximum), "MINIMUM": extremum(Minimum)}

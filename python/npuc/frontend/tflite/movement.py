@@ -8,6 +8,7 @@ from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.ops.base import TensorType
 from npuc.ops.concat import Concat
+from npuc.ops.gather import Gather
 from npuc.ops.pad import Pad
 from npuc.ops.reshape import Reshape
 from npuc.ops.slice import Slice
@@ -110,7 +111,147 @@ def pack(g: Importer, op: FileOp) -> None:
     g.finish(g.emit(Concat, parts, axis=axis))
 
 
+def slice_(g: Importer, op: FileOp) -> None:
+    """SLICE; a size of -1 reaches to the end."""
+    x = op.inputs[0]
+    shape = g.tensor(x).shape
+    starts, sizes = ([int(value) for value in g.constant(index).reshape(-1)] for index in op.inputs[1:3])
+    if len(starts) != len(shape) or len(sizes) != len(shape):
+        raise g.refuse("begin and size", found=(starts, sizes), wanted=f"{len(shape)} entries each")
+    sizes = [extent - start if size == -1 else size for extent, start, size in zip(shape, starts, sizes, strict=True)]
+    g.finish(_part(g, g.value(x), starts, sizes))
+
+
+def _part(g: Importer, value: ir.Value, starts: list[int], sizes: list[int]) -> ir.Value:
+    return g.emit(Slice, [value], starts=tuple(starts), sizes=tuple(sizes), strides=(1,) * len(sizes))
+
+
+def _along(g: Importer, index: int, axis: int, start: int, size: int) -> ir.Value:
+    """Positions start .. start + size - 1 of one dimension."""
+    shape = g.tensor(index).shape
+    starts, sizes = [0] * len(shape), list(shape)
+    starts[axis], sizes[axis] = start, size
+    return _part(g, g.value(index), starts, sizes)
+
+
+def _axis(g: Importer, axis: int, rank: int) -> int:
+    if not -rank <= axis < rank:
+        raise g.refuse("axis", found=axis, wanted=f"-{rank}..{rank - 1}")
+    return axis % rank
+
+
+def split(g: Importer, op: FileOp) -> None:
+    """SPLIT (axis, input) and SPLIT_V (input, sizes, axis): the file knows the parts' shapes."""
+    x, position = (op.inputs[1], op.inputs[0]) if op.kind == "SPLIT" else (op.inputs[0], op.inputs[2])
+    axis = _axis(g, int(g.constant(position).reshape(-1)[0]), len(g.tensor(x).shape))
+    start = 0
+    for number, index in enumerate(op.outputs):
+        size = g.tensor(index).shape[axis]
+        g.finish(_along(g, x, axis, start, size), number)
+        start += size
+
+
+def unpack(g: Importer, op: FileOp) -> None:
+    """Each position of a dimension, without it."""
+    x = op.inputs[0]
+    axis = _axis(g, g.option("Axis", 0), len(g.tensor(x).shape))
+    for number, index in enumerate(op.outputs):
+        g.finish(_reshaped(g, _along(g, x, axis, number, 1), g.tensor(index)), number)
+
+
+def _blocks(g: Importer, op: FileOp, shape: tuple[int, ...], perm: tuple[int, ...]) -> None:
+    """x as `shape`, dimensions in the order `perm`, as the result's shape."""
+    x, y = op.inputs[0], op.outputs[0]
+    dtype = g.tensor(x).dtype
+    value = g.emit(Transpose, [g.emit(Reshape, [g.value(x)], TensorType(shape, dtype))], perm=perm)
+    g.finish(g.emit(Reshape, [value], g.tensor(y)))
+
+
+def space_to_depth(g: Importer, op: FileOp) -> None:
+    """Blocks of positions become channels."""
+    n, height, width, channels = _image(g, op.inputs[0])
+    size = g.option("BlockSize")
+    if size < 1 or height % size or width % size:
+        raise g.refuse("block size", found=(size, height, width), wanted="a divisor of rows and columns")
+    _blocks(g, op, (n, height // size, size, width // size, size, channels), (0, 1, 3, 2, 4, 5))
+
+
+def depth_to_space(g: Importer, op: FileOp) -> None:
+    """Channels become blocks of positions."""
+    n, height, width, channels = _image(g, op.inputs[0])
+    size = g.option("BlockSize")
+    if size < 1 or channels % (size * size):
+        raise g.refuse("block size", found=(size, channels), wanted="its square a divisor of the channels")
+    _blocks(g, op, (n, height, width, size, size, channels // (size * size)), (0, 1, 3, 2, 4, 5))
+
+
+def _image(g: Importer, index: int) -> tuple[int, ...]:
+    shape = g.tensor(index).shape
+    if len(shape) != 4:
+        raise g.refuse("shape of the input", found=shape, wanted="four dimensions")
+    return shape
+
+
+def tile(g: Importer, op: FileOp) -> None:
+    """A tensor repeated along its dimensions."""
+    counts = [int(count) for count in g.constant(op.inputs[1]).reshape(-1)]
+    value = g.value(op.inputs[0])
+    if len(counts) != len(g.tensor(op.inputs[0]).shape) or min(counts, default=1) < 1 or max(counts, default=1) > 32:
+        raise g.refuse("repeats", found=counts, wanted="1..32, one a dimension")
+    for axis, count in enumerate(counts):
+        if count > 1:
+            value = g.emit(Concat, [value] * count, axis=axis)
+    g.finish(value)
+
+
+def mirror_pad(g: Importer, op: FileOp) -> None:
+    """A border that repeats the image backwards, one position at a time."""
+    x = op.inputs[0]
+    value, shape = g.value(x), list(g.tensor(x).shape)
+    widths = [int(width) for width in g.constant(op.inputs[1]).reshape(-1)]
+    if len(widths) != 2 * len(shape):
+        raise g.refuse("paddings", found=widths, wanted=f"{2 * len(shape)} widths")
+    first = 1 if g.option("Mode", 0) == 0 else 0
+    for axis, extent in enumerate(shape):
+        before, after = widths[2 * axis : 2 * axis + 2]
+        if not 0 <= min(before, after) <= max(before, after) <= extent - first or before + after > 31:
+            raise g.refuse("paddings", found=widths, wanted="at most 31 along a dimension, and no more than the image has")
+        if not before and not after:
+            continue
+
+        def one(position: int, value: ir.Value = value, axis: int = axis) -> ir.Value:
+            starts, sizes = [0] * len(shape), list(shape)
+            starts[axis], sizes[axis] = position, 1
+            return _part(g, value, starts, sizes)
+
+        head = [one(position) for position in range(before - 1 + first, first - 1, -1)]
+        tail = [one(extent - 1 - first - position) for position in range(after)]
+        value = g.emit(Concat, [*head, value, *tail], axis=axis)
+        shape[axis] += before + after
+    g.finish(value)
+
+
+def gather(g: Importer, op: FileOp) -> None:
+    """A run of constant positions is a slice; anything else runs on the host."""
+    x, indices = op.inputs[:2]
+    rank = len(g.tensor(x).shape)
+    axis = _axis(g, g.option("Axis", 0), rank)
+    known = g.known(indices)
+    flat = [] if known is None else known.reshape(-1).tolist()
+    if (
+        not g.option("BatchDims", 0)
+        and flat
+        and flat == list(range(flat[0], flat[0] + len(flat)))
+        and 0 <= flat[0] <= flat[-1] < g.tensor(x).shape[axis]
+    ):
+        g.finish(_reshaped(g, _along(g, x, axis, flat[0], len(flat)), g.tensor(op.outputs[0])))
+        return
+    g.finish(g.emit(Gather, [g.value(x), g.value(indices)], axis=axis, batch_dims=g.option("BatchDims", 0)))
+
+
 CONVERTERS = {
     "RESHAPE": reshape, "SQUEEZE": reshape, "EXPAND_DIMS": reshape, "PAD": pad, "PADV2": pad, "CONCATENATION": concatenation,
-    "TRANSPOSE": transpose, "STRIDED_SLICE": strided_slice, "SHAPE": shape, "PACK": pack,
+    "TRANSPOSE": transpose, "STRIDED_SLICE": strided_slice, "SHAPE": shape, "PACK": pack, "SLICE": slice_, "SPLIT": split, "SPLIT_V": split,
+    "UNPACK": unpack, "SPACE_TO_DEPTH": space_to_depth, "DEPTH_TO_SPACE": depth_to_space, "TILE": tile, "MIRROR_PAD": mirror_pad,
+    "GATHER": gather,
 }  # fmt: skip

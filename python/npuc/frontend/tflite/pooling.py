@@ -13,6 +13,8 @@ from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.avg_pool2d import AvgPool2d
 from npuc.ops.max_pool2d import MaxPool2d
 from npuc.ops.mean import Mean
+from npuc.ops.reduce_max import ReduceMax
+from npuc.ops.sum import Sum
 
 
 def _window(g: Importer, op: FileOp) -> dict:
@@ -63,4 +65,19 @@ def mean(g: Importer, op: FileOp) -> None:
     g.finish(g.emit(Mean, [g.value(x)], axes=axes, keepdims=bool(g.option("KeepDims", False)), zp_x=g.zero_point(x), rescale=rescale))
 
 
-CONVERTERS = {"AVERAGE_POOL_2D": average_pool2d, "MAX_POOL_2D": max_pool2d, "MEAN": mean}
+def sum_(g: Importer, op: FileOp) -> None:
+    """SUM, double rounding."""
+    x, y = op.inputs[0], op.outputs[0]
+    check_types(g, x, y)
+    rescale = g.rescale([g.scale(x) / g.scale(y)], y, True)
+    keep = bool(g.option("KeepDims", False))
+    g.finish(g.emit(Sum, [g.value(x)], axes=axes_of(g, x, op.inputs[1]), keepdims=keep, zp_x=g.zero_point(x), rescale=rescale))
+
+
+def reduce_max(g: Importer, op: FileOp) -> None:
+    """The greatest code."""
+    x = op.inputs[0]
+    g.finish(g.emit(ReduceMax, [g.value(x)], axes=axes_of(g, x, op.inputs[1]), keepdims=bool(g.option("KeepDims", False))))
+
+
+CONVERTERS = {"AVERAGE_POOL_2D": average_pool2d, "MAX_POOL_2D": max_pool2d, "MEAN": mean, "SUM": sum_, "REDUCE_MAX": reduce_max}

@@ -76,7 +76,9 @@ def _check(g: Importer, extent: int, out: int, aligned: bool, centred: bool, n: 
     found, rest = np.divmod(index * d + offset, n)
     found = found + (2 * rest >= n) if aligned and out > 1 else found
     if not np.array_equal(np.clip(found, 0, extent - 1), np.clip(wanted, 0, extent - 1)):
-        raise g.refuse("positions of a nearest-neighbour resize", found=f"{extent} to {out} rounded in single precision", wanted="exact quotients")
+        raise g.refuse(
+            "positions of a nearest-neighbour resize", found=f"{extent} to {out} rounded in single precision", wanted="exact quotients"
+        )
 
 
 def _nearest(g: Importer, op: FileOp, axes: list) -> None:
@@ -86,7 +88,13 @@ def _nearest(g: Importer, op: FileOp, axes: list) -> None:
 def _emit(g: Importer, op: FileOp, axes: list, rounding: str) -> None:
     (scale_y, border_y, offset_y), (scale_x, border_x, offset_x) = axes
     value = g.emit(
-        Resize, [g.value(op.inputs[0])], scale_y=scale_y, scale_x=scale_x, offset=(offset_y, offset_x), border=(border_y, border_x), rounding=rounding
+        Resize,
+        [g.value(op.inputs[0])],
+        scale_y=scale_y,
+        scale_x=scale_x,
+        offset=(offset_y, offset_x),
+        border=(border_y, border_x),
+        rounding=rounding,
     )
     g.finish(value)
 
