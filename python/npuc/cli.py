@@ -4,6 +4,7 @@
     npuc compile model.pt2 --calibration inputs.npz --target edge-256 -o net.npub
     npuc run net.npub --input x.npy --output-dir out
     npuc profile net.npub
+    npuc trace net.npub -o net.perfetto
     npuc disasm net.npub
     npuc targets
     npuc ops
@@ -117,6 +118,13 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("program", type=Path, help="a .npub file")
     profile.add_argument("--json", action="store_true", help="print all figures as JSON")
     profile.add_argument("--all-layers", action="store_true", help="one line a layer, however many there are")
+
+    trace = command("trace", _trace, "write when every command ran, as a trace for Perfetto or as a picture")
+    trace.add_argument("program", type=Path, help="a .npub file")
+    trace.add_argument(
+        "-o", "--output", type=Path, metavar="FILE",
+        help="a .svg is a picture, anything else a trace that ui.perfetto.dev opens (default: the program's name with .perfetto, here)",
+    )  # fmt: skip
 
     disasm = command("disasm", _disasm, "print the commands of a program")
     disasm.add_argument("program", type=Path, help="a .npub file")
@@ -233,6 +241,19 @@ def _profile(options: argparse.Namespace) -> None:
 def _width() -> int:
     """Columns for a table."""
     return min(shutil.get_terminal_size((110, 0)).columns, 160)
+
+
+def _trace(options: argparse.Namespace) -> None:
+    from npuc.report.trace import to_json, to_svg, trace
+
+    output = options.output or Path(options.program.stem + ".perfetto")
+    _check_writable(output)
+    found = trace(_load_program(options.program))
+    text = to_svg(found) if output.suffix == ".svg" else to_json(found)
+    _replace(output, lambda path: path.write_text(text, encoding="utf-8"))
+    if not getattr(options, "quiet", False):
+        where = "" if output.suffix == ".svg" else ": open it at ui.perfetto.dev"
+        print(f"wrote {output}, {len(found.slices)} slices over {found.total_cycles} cycles{where}")
 
 
 def _disasm(options: argparse.Namespace) -> None:
