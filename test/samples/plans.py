@@ -103,7 +103,7 @@ def _random_parts(rng: np.random.Generator, node: Node) -> int:
     axis = len(node.spec.output.shape) - 1
     if not node.spec.param_bytes() or axis not in node.spec.splits or rng.random() < 0.5:
         return 1
-    return int(rng.integers(1, 5))
+    return int(rng.integers(1, min(node.spec.output.shape[-1], 4) + 1))
 
 
 # a machine of rows ---------------------------------------------------------------------------------
