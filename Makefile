@@ -44,7 +44,7 @@ $(VENV)/demo.stamp: $(VENV)/python.stamp pyproject.toml constraints.txt tools/re
 	@touch $@
 
 $(VENV)/dev.stamp: $(VENV)/demo.stamp
-	$(BIN)/python tools/requirements.py dev tflite onnx schedule > $(VENV)/dev.txt
+	$(BIN)/python tools/requirements.py dev tflite onnx schedule litert > $(VENV)/dev.txt
 	$(PIP) install --quiet -c constraints.txt -r $(VENV)/dev.txt
 	@touch $@
 

@@ -56,9 +56,9 @@ class LoadedModel:
     def _tensors(self, ports: "Sequence[Port]") -> "tuple[Tensor, ...]":
         return tuple(self.program.tensor(port.tensor_id) for port in ports)
 
-    def run(self, *arrays: np.ndarray) -> Any:
-        """Run on numpy arrays of the program's own dtypes and shapes; see `LoadedProgram.run`."""
-        return self._loaded.run(*arrays)
+    def run(self, *arrays: np.ndarray, workers: int = 1) -> Any:
+        """Run on numpy arrays of the program's own dtypes and shapes, or N times as many; see `LoadedProgram.run`."""
+        return self._loaded.run(*arrays, workers=workers)
 
     __call__ = run
 
@@ -110,7 +110,7 @@ class CompiledModel(LoadedModel):
         device = next(x.device for x in inputs if isinstance(x, torch.Tensor))
         results = self.run(*(x.detach().cpu().numpy() if isinstance(x, torch.Tensor) else np.asarray(x) for x in inputs))
         flat = results if isinstance(results, tuple) else (results,)
-        tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in flat]
+        tensors = [torch.from_numpy(np.array(array, order="C")).to(device) for array in flat]
         return _pytree.tree_unflatten(tensors, self._signature.out_spec)
 
 
@@ -137,7 +137,7 @@ def compile(
     Args:
         model: a float `torch.nn.Module`, an `ExportedProgram` (float, or quantized by PT2E), or the path of a `.pt2` file,
             which must be trusted: loading one can execute code. The path of a `.tflite` file: quantized already, nothing in it is
-            executed, and neither example inputs nor calibration are asked for.
+            executed, and neither example inputs nor calibration are asked for; so with the path of a `.mlir` file, a TOSA module.
         example_inputs: a tensor, or a tuple of one a parameter; fixes all shapes. An exported program brings its own.
         target: name of a machine, see `npuc targets`.
         sram_kib: another SRAM capacity than the machine's own.
@@ -156,8 +156,8 @@ def compile(
     Raises:
         NpucError: what is wrong, where, and what to change.
     """
-    if isinstance(model, str | os.PathLike) and Path(model).suffix == ".tflite":
-        return _compile_tflite(
+    if isinstance(model, str | os.PathLike) and Path(model).suffix in _READERS:
+        return _compile_file(
             Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, fallback=fallback,
             force_host=force_host, engine=engine,
         )  # fmt: skip
@@ -217,25 +217,23 @@ def compile(
     return compiled
 
 
-def _compile_tflite(
+def _compile_file(
     path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, fallback: bool, force_host: Sequence[str],
     engine: str,
 ) -> CompiledModel:  # fmt: skip
-    """A .tflite file as a program; imports no torch."""
+    """A .tflite or .mlir file as a program; imports no torch."""
     if not path.is_file():
-        raise UserInputError(f"there is no file '{path}'", wanted="a .tflite file")
+        raise UserInputError(f"there is no file '{path}'", wanted=f"a {path.suffix} file")
     from torch_mlir import ir
 
     from npuc.compiler import encode, lower, schedule_content
-    from npuc.frontend.tflite import import_tflite
-
     seconds: dict[str, float] = {}
     with Progress("compile") as progress:
         progress.stage("import")
         start = time.perf_counter()
         context = ir.Context()
         with context, ir.Location.unknown():
-            module, known = import_tflite(path.read_bytes(), context)
+            module, inputs, outputs = _READERS[path.suffix](path, context)
             seconds["import"] = time.perf_counter() - start
             checker = None
             if validate:
@@ -252,7 +250,7 @@ def _compile_tflite(
                 save_stages=save_stages, on_pass=on_pass,
             )  # fmt: skip
             start = time.perf_counter()
-            program = encode(module, machine, known.inputs, known.outputs, {"name": path.stem, "source": "tflite"})
+            program = encode(module, machine, inputs, outputs, {"name": path.stem, "source": path.suffix[1:]})
             plan = schedule_content(module)
         seconds["encode"] = time.perf_counter() - start
         progress.stage("check hazards")
@@ -261,6 +259,24 @@ def _compile_tflite(
         compiled.check_hazards()
         seconds["hazards"] = time.perf_counter() - start
     return compiled
+
+
+def _read_tflite(path: Path, context: Any) -> tuple[Any, Sequence[str], Sequence[str]]:
+    from npuc.frontend.tflite import import_tflite
+
+    module, known = import_tflite(path.read_bytes(), context)
+    return module, known.inputs, known.outputs
+
+
+def _read_tosa(path: Path, context: Any) -> tuple[Any, Sequence[str], Sequence[str]]:
+    from npuc.frontend.tosa import import_tosa, port_names
+
+    module = import_tosa(path, context)
+    return module, *port_names(module)
+
+
+# Files of networks that are quantized already: suffix -> (module, names of inputs, names of outputs).
+_READERS = {".tflite": _read_tflite, ".mlir": _read_tosa}
 
 
 def load(path: str | os.PathLike[str] | bytes, *, engine: str = "auto") -> LoadedModel:

@@ -3,6 +3,7 @@
 
     npuc compile model.pt2 --calibration inputs.npz --target edge-256 -o net.npub
     npuc run net.npub --input x.npy --output-dir out
+    npuc evaluate net.npub --data test.npz --workers 2
     npuc profile net.npub
     npuc trace net.npub -o net.perfetto
     npuc disasm net.npub
@@ -118,6 +119,16 @@ def _parser() -> argparse.ArgumentParser:
     profile.add_argument("program", type=Path, help="a .npub file")
     profile.add_argument("--json", action="store_true", help="print all figures as JSON")
     profile.add_argument("--all-layers", action="store_true", help="one line a layer, however many there are")
+
+    evaluate = command("evaluate", _evaluate, "run a program on labelled data: top-1, images a second, agreement with a .tflite file")
+    evaluate.add_argument("program", type=Path, help="a .npub file that classifies")
+    evaluate.add_argument(
+        "--data", type=Path, required=True, metavar="NPZ", help="features (or images, x) as the program takes them, and labels (or y), one an image"
+    )
+    evaluate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes among which the images are divided (default 1)")
+    evaluate.add_argument("--limit", type=_positive, metavar="N", help="the first N images alone")
+    evaluate.add_argument("--against", type=Path, metavar="TFLITE", help="compare with this file on LiteRT's reference kernels (pip install 'npuc[litert]')")
+    evaluate.add_argument("--json", action="store_true", help="print all figures as JSON")
 
     trace = command("trace", _trace, "write when every command ran, as a trace for Perfetto or as a picture")
     trace.add_argument("program", type=Path, help="a .npub file")
@@ -241,6 +252,18 @@ def _profile(options: argparse.Namespace) -> None:
 def _width() -> int:
     """Columns for a table."""
     return min(shutil.get_terminal_size((110, 0)).columns, 160)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from npuc.progress import Progress
+    from npuc.report.evaluate import evaluate, load_data
+    from npuc.runtime import load
+
+    loaded = load(options.program)
+    features, labels = (array[: options.limit] for array in load_data(options.data))
+    with Progress("evaluate") as progress:
+        found = evaluate(loaded, features, labels, options.workers, options.against, progress.tell)
+    print(json.dumps(found.to_dict(), indent=2) if options.json else found)
 
 
 def _trace(options: argparse.Namespace) -> None:

@@ -2,9 +2,10 @@
 """A program that is ready to run."""
 
 import functools
+import itertools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from npuc.isa.base import Command, Space
 from npuc.isa.program import HostCall, HostSegment, NpuSegment, Program, Tensor
 from npuc.ops._plain import spec_from_plain
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
+from npuc.runtime.workers import Workers
 from npuc.sim import engines, hazards, machine
 from npuc.sim.order import legal_order
 from npuc.timing import Timeline, simulate
@@ -58,8 +60,11 @@ class LoadedProgram:
             [self._spec(call) for call in segment.calls] if isinstance(segment, HostSegment) else [] for segment in program.segments
         ]
 
-    def run(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+    def run(self, *arrays: np.ndarray, workers: int = 1) -> np.ndarray | tuple[np.ndarray, ...]:
         """Run on exactly the inputs the model takes; a batch N times as large is run in N steps.
+
+        Args:
+            workers: processes among which the steps are divided. Each takes a moment to start: worth it for many steps.
 
         Returns:
             The output, or a tuple where the model has several.
@@ -69,11 +74,39 @@ class LoadedProgram:
         """
         steps = self._steps(arrays)
         self.host_seconds = 0.0
+        if min(workers, steps) > 1:
+            parts = [part for _, part in sorted(self.run_parts(arrays, workers))]
+            outputs = tuple(map(np.concatenate, zip(*parts, strict=True)))
+            return outputs[0] if len(outputs) == 1 else outputs
         results = [self._once([part[step] for part in self._split(arrays, steps)]) for step in range(steps)]
         outputs = tuple(np.concatenate(parts) if steps > 1 else parts[0] for parts in zip(*results, strict=True))
         return outputs[0] if len(outputs) == 1 else outputs
 
     __call__ = run
+
+    def run_parts(self, arrays: Sequence[np.ndarray], workers: int = 1) -> Iterator[tuple[int, tuple[np.ndarray, ...]]]:
+        """Run a batch in parts: gives (number of a part, its outputs) as they are done, in any order.
+
+        Raises:
+            InputMismatch: as `run`.
+        """
+        steps = self._steps(arrays)
+        # parts small enough to end together and to tell progress, large enough to be worth sending
+        count = min(steps, max(workers * 8, steps // 64))
+        edges = [steps * number // count for number in range(count + 1)]
+        columns = [
+            [batch[low * (len(batch) // steps) : high * (len(batch) // steps)] for low, high in itertools.pairwise(edges)] if steps > 1 else [batch]
+            for batch in map(np.asarray, arrays)
+        ]
+        # a program without inputs has one part
+        parts = list(zip(*columns, strict=True)) or [()]
+        if min(workers, steps) <= 1:
+            for number, part in enumerate(parts):
+                outputs = self.run(*part)
+                yield number, outputs if isinstance(outputs, tuple) else (outputs,)
+            return
+        with Workers(self.program.to_bytes(), self._engine, min(workers, len(parts))) as pool:
+            yield from pool.map(parts)
 
     @functools.cached_property
     def timelines(self) -> tuple[Timeline, ...]:
