@@ -18,7 +18,6 @@ from types import ModuleType
 from torch_mlir import ir
 
 from npuc.passes.base import Pass, apply_patterns, defining, operations
-from npuc.passes.convert_linalg_to_npu._float import raise_float
 from npuc.passes.convert_linalg_to_npu._match import Root, root_key, root_of
 from npuc.passes.convert_linalg_to_npu._refuse import refuse_leftovers
 from npuc.passes.convert_linalg_to_npu._sink import sunk
@@ -31,7 +30,6 @@ class ConvertLinalgToNpu(Pass):
     def run(self, module: ir.Module) -> None:
         _raise_quantized(module)
         apply_patterns(module, *((name, pattern) for file in _files() for name, pattern in getattr(file, "PATTERNS", ())))
-        raise_float(module)
         _erase_dead(module)
         refuse_leftovers(module)
 
