@@ -70,9 +70,7 @@ def _weights(rng: Rng, shape: tuple[int, ...], dtype: str, axis: int) -> Tensor:
     return Tensor.constant(rng.integers(-127, 128, shape), "INT8", scales, 0, axis)
 
 
-def _bias(rng: Rng, x: Tensor, w: Tensor, count: int) -> Tensor | None:
-    if rng.random() < 0.2:
-        return None
+def _bias(rng: Rng, x: Tensor, w: Tensor, count: int) -> Tensor:
     scales = [float(np.float32(x.scale * s)) for s in np.atleast_1d(w.scale)]
     return Tensor.constant(rng.integers(-3000, 3001, count), "INT32", scales, 0)
 
@@ -126,7 +124,8 @@ def fully_connected(rng: Rng) -> bytes:
     w = _weights(rng, (out, depth), dtype, 0)
     y = quantized(rng, rows, out, dtype=dtype)
     y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
-    return one("FULLY_CONNECTED", (x, w, _bias(rng, x, w, out)), y, "FullyConnectedOptions", 4, FusedActivationFunction=pick(rng, 0, 0, 1, 3))
+    bias = _bias(rng, x, w, out) if rng.random() < 0.8 else None
+    return one("FULLY_CONNECTED", (x, w, bias), y, "FullyConnectedOptions", 4, FusedActivationFunction=pick(rng, 0, 0, 1, 3))
 
 
 def transpose_conv(rng: Rng) -> bytes:
@@ -140,9 +139,16 @@ def transpose_conv(rng: Rng) -> bytes:
     shape = Tensor.constant([x.shape[0], *size, out], "INT32")
     y = quantized(rng, x.shape[0], *size, out)
     y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
-    bias = _bias(rng, x, w, out)
+    bias = _bias(rng, x, w, out) if rng.random() < 0.8 else None
     return one(
-        "TRANSPOSE_CONV", (shape, w, x) if bias is None else (shape, w, x, bias), y, "TransposeConvOptions", 3, Padding=padding, StrideH=s, StrideW=s
+        "TRANSPOSE_CONV",
+        (shape, w, x) if bias is None else (shape, w, x, bias),
+        y,
+        "TransposeConvOptions",
+        3,
+        Padding=padding,
+        StrideH=s,
+        StrideW=s,
     )
 
 
@@ -162,7 +168,7 @@ def batch_matmul(rng: Rng) -> bytes:
 
 def binary(kind: str, options: str, activation: bool = True) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
-        dtype = pick(rng, "INT8", "INT8", "UINT8")
+        dtype = "INT8" if kind == "SQUARED_DIFFERENCE" else pick(rng, "INT8", "INT8", "UINT8")
         shape = any_shape(rng)
         other = pick(rng, shape, shape, shape[-1:], tuple(1 if rng.random() < 0.5 else e for e in shape))
         a, b = quantized(rng, *shape, dtype=dtype), quantized(rng, *other, dtype=dtype)
@@ -253,14 +259,15 @@ def pool(kind: str) -> Callable[[Rng], bytes]:
 
 def reduction(kind: str, same: bool = False) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
-        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 7))
+        # LiteRT's SUM reads int8 codes as if they were uint8; nobody wants those bytes
+        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 7), dtype="UINT8" if kind == "SUM" else "INT8")
         axes = sorted(int(a) for a in rng.choice([1, 2, 3], upto(rng, 3), replace=False))
         keep = bool(rng.random() < 0.5)
         shape = tuple(1 if i in axes else e for i, e in enumerate(x.shape) if keep or i not in axes)
-        y = quantized(rng, *shape, like=x if same else None)
+        y = quantized(rng, *shape, like=x if same else None, dtype=x.dtype)
         if not same:
             count = int(np.prod([x.shape[a] for a in axes])) if kind == "SUM" else 1
-            y.scale = float(np.float32(x.scale * rng.uniform(0.3, 1.5) * count)) if rng.random() < 0.8 else x.scale
+            y.scale = float(np.float32(x.scale * rng.uniform(0.3, 1.5) * count)) if kind == "SUM" or rng.random() < 0.8 else x.scale
         names = [a - 4 if rng.random() < 0.3 else a for a in axes]
         return one(kind, (x, Tensor.constant(names, "INT32")), y, "ReducerOptions", 2, KeepDims=keep)
 
@@ -412,7 +419,7 @@ def depth_to_space(rng: Rng, x: Tensor) -> bytes:
     size = upto(rng, 3, 2)
     n, h, w, c = x.shape
     x = quantized(rng, n, h, w, c * size * size, like=x)
-    return one("DEPTH_TO_SPACE", (x,), quantized(rng, n, h * size, w * size, c, like=x), "DepthToSpaceOptions", 2, BlockSize=size)
+    return one("DEPTH_TO_SPACE", (x,), quantized(rng, n, h * size, w * size, c, like=x), "DepthToSpaceOptions", BlockSize=size)
 
 
 def space_to_batch(rng: Rng, x: Tensor) -> bytes:
@@ -437,7 +444,9 @@ def space_to_batch(rng: Rng, x: Tensor) -> bytes:
     block = Tensor.constant([b, b], "INT32")
     bias = Tensor.constant(rng.integers(-2000, 2000, out), "INT32", [float(np.float32(x.scale * s)) for s in np.atleast_1d(weights.scale)])
     kind, options = ("DEPTHWISE_CONV_2D", "DepthwiseConv2DOptions") if depthwise else ("CONV_2D", "Conv2DOptions")
-    fields = {"Padding": VALID, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1} | ({"DepthMultiplier": 1} if depthwise else {})
+    fields = {"Padding": VALID, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1} | (
+        {"DepthMultiplier": 1} if depthwise else {}
+    )
     ops = [
         Op("SPACE_TO_BATCH_ND", (x, block, Tensor.constant(pads, "INT32")), (inner,), "SpaceToBatchNDOptions", {}, 2),
         Op(kind, (inner, weights, bias), (z,), options, fields, 3),

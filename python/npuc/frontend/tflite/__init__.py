@@ -24,6 +24,9 @@ from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.base import TensorType
 from npuc.ops.rescale import Rescale as RescaleOp
 
+# what an operator with other operands or options than its kind has makes a converter raise
+_MALFORMED = (ValueError, TypeError, IndexError, KeyError, AttributeError, ArithmeticError)
+
 
 @dataclass(frozen=True)
 class Signature:
@@ -111,7 +114,13 @@ def _operators(importer: Importer) -> None:
                 found=op.kind,
                 wanted=", ".join(sorted(known)),
             )
-        convert(importer, op)
+        try:
+            convert(importer, op)
+        except _MALFORMED as error:
+            message = f"the operator {op.kind} is not well formed"
+            raise ImportFailed(
+                message, layer=importer.layer, found=f"{len(op.inputs)} inputs, {len(op.outputs)} outputs: {error}"
+            ) from error
     importer.op = None
 
 

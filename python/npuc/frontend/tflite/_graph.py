@@ -27,6 +27,15 @@ SHIFT = 128
 Converter = Callable[["Importer", FileOp], None]
 
 
+@dataclass(frozen=True)
+class Spread:
+    """What a convolution reads instead of the blocks of an image: the image, with dilation and padding."""
+
+    value: ir.Value
+    block: tuple[int, int]
+    pads: tuple[int, int, int, int]
+
+
 @dataclass
 class Importer:
     """The graph of a file on its way to npu ops.
@@ -34,11 +43,15 @@ class Importer:
     Attributes:
         values: by index of a tensor, what an op made of it.
         constants: by index of a tensor, its value, in npuc's element types.
+        spread: results of SPACE_TO_BATCH_ND that are not made, since a dilated convolution reads its input instead.
+        gathered: results of such convolutions, which BATCH_TO_SPACE_ND then passes on.
     """
 
     graph: FileGraph
     values: dict[int, ir.Value] = field(default_factory=dict)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    spread: "dict[int, Spread]" = field(default_factory=dict)
+    gathered: dict[int, ir.Value] = field(default_factory=dict)
     location: ir.Location | None = None
     op: FileOp | None = None
 

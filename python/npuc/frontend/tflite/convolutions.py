@@ -7,12 +7,15 @@ from torch_mlir import ir
 from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite._windows import pads_of
+from npuc.ops._transpose_conv import PhaseAxis, phase_weights
 from npuc.ops.base import TensorType
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
 from npuc.ops.fully_connected import FullyConnected
 from npuc.ops.matmul import Matmul
 from npuc.ops.reshape import Reshape
+from npuc.ops.slice import Slice
+from npuc.ops.transpose import Transpose
 
 
 def check_types(g: Importer, *indices: int) -> None:
@@ -69,13 +72,29 @@ def conv2d(g: Importer, op: FileOp) -> None:
     dilation = g.option("DilationHFactor"), g.option("DilationWFactor")
     legacy = g.file(w).dtype == "ui8"
     scales = factors(g, x, weight_scales(g, w, channels, 0), op.outputs[0], legacy)
-    image = g.tensor(x).shape
+    source, dilation, pads = _source(g, x, weights.shape[1:3], strides, dilation)
     value = g.emit(
-        Conv2d, [g.value(x), weights, bias_of(g, op, 2, channels)], strides=strides, dilation=dilation,
-        pads=pads_of(g, image[1:3], weights.shape[1:3], strides, dilation), groups=image[3] // max(1, weights.shape[3]),
+        Conv2d, [source, weights, bias_of(g, op, 2, channels)], strides=strides, dilation=dilation, pads=pads,
+        groups=g.tensor(x).shape[3] // max(1, weights.shape[3]),
         zp_x=g.zero_point(x), zp_w=weight_zero_point(g, w), rescale=g.rescale(scales, op.outputs[0], True, g.option("FusedActivationFunction")),
     )  # fmt: skip
-    g.finish(value)
+    _finish(g, x, value)
+
+
+def _source(g: Importer, x: int, kernel: tuple[int, ...], strides: tuple, dilation: tuple) -> tuple[ir.Value, tuple, tuple]:
+    """Input, dilation and padding: of a convolution between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND, those of the dilated one."""
+    spread = g.spread.get(x)
+    if spread is not None:
+        return spread.value, spread.block, spread.pads
+    return g.value(x), dilation, pads_of(g, g.tensor(x).shape[1:3], kernel, strides, dilation)
+
+
+def _finish(g: Importer, x: int, value: ir.Value) -> None:
+    if x in g.spread:
+        assert g.op is not None
+        g.gathered[g.op.outputs[0]] = value
+    else:
+        g.finish(value)
 
 
 def depthwise_conv2d(g: Importer, op: FileOp) -> None:
@@ -89,12 +108,13 @@ def depthwise_conv2d(g: Importer, op: FileOp) -> None:
     strides = g.option("StrideH"), g.option("StrideW")
     dilation = g.option("DilationHFactor"), g.option("DilationWFactor")
     scales = factors(g, x, weight_scales(g, w, channels, 3), op.outputs[0], g.file(w).dtype == "ui8")
+    source, dilation, pads = _source(g, x, weights.shape[1:3], strides, dilation)
     value = g.emit(
-        DepthwiseConv2d, [g.value(x), weights[0], bias_of(g, op, 2, channels)], strides=strides, dilation=dilation,
-        pads=pads_of(g, g.tensor(x).shape[1:3], weights.shape[1:3], strides, dilation), zp_x=g.zero_point(x), zp_w=weight_zero_point(g, w),
+        DepthwiseConv2d, [source, weights[0], bias_of(g, op, 2, channels)], strides=strides, dilation=dilation, pads=pads,
+        zp_x=g.zero_point(x), zp_w=weight_zero_point(g, w),
         rescale=g.rescale(scales, op.outputs[0], True, g.option("FusedActivationFunction")),
     )  # fmt: skip
-    g.finish(value)
+    _finish(g, x, value)
 
 
 def fully_connected(g: Importer, op: FileOp) -> None:
@@ -125,6 +145,46 @@ def fully_connected(g: Importer, op: FileOp) -> None:
     g.finish(value)
 
 
+def transpose_conv(g: Importer, op: FileOp) -> None:
+    """As one convolution with an output channel for each phase of the stride; see `npuc.ops._transpose_conv`. Double rounding."""
+    w, x = op.inputs[1:3]
+    y = op.outputs[0]
+    check_types(g, w, x, y)
+    weights = g.constant(w)
+    n, height, width, depth = g.tensor(x).shape
+    _, out_h, out_w, channels = g.tensor(y).shape
+    if weights.ndim != 4 or weights.shape[0] != channels or weights.shape[3] != depth:
+        raise g.refuse("shape of the weights", found=weights.shape, wanted=f"{channels} x KH x KW x {depth}")
+    strides = g.option("StrideH"), g.option("StrideW")
+    if not 1 <= min(strides) <= max(strides) <= 16:
+        raise g.refuse("strides", found=strides, wanted="1..16")
+    pads = pads_of(g, (out_h, out_w), weights.shape[1:3], strides)
+    rows = PhaseAxis.of(height, out_h, weights.shape[1], strides[0], pads[0])
+    columns = PhaseAxis.of(width, out_w, weights.shape[2], strides[1], pads[2])
+    zero = weight_zero_point(g, w)
+    phases = strides[0] * strides[1]
+    scales = factors(g, x, weight_scales(g, w, channels, 0), y, g.file(w).dtype == "ui8")
+    value = g.emit(
+        Conv2d, [g.value(x), phase_weights(weights, rows, columns, zero), np.tile(bias_of(g, op, 3, channels), phases)],
+        pads=(rows.before, rows.after, columns.before, columns.after), zp_x=g.zero_point(x), zp_w=zero,
+        rescale=g.rescale(scales * phases if len(scales) > 1 else scales, y, True, g.option("FusedActivationFunction", 0)),
+    )  # fmt: skip
+    q_h, q_w = rows.outputs, columns.outputs
+    if phases > 1:
+        value = _cut(g, value, (n, q_h, q_w, phases * channels))
+        value = g.emit(Reshape, [value], TensorType((n, q_h, q_w, *strides, channels), "i8"))
+        value = g.emit(Transpose, [value], perm=(0, 1, 3, 2, 4, 5))
+        value = g.emit(Reshape, [value], TensorType((n, q_h * strides[0], q_w * strides[1], channels), "i8"))
+    g.finish(_cut(g, value, (n, out_h, out_w, channels)))
+
+
+def _cut(g: Importer, value: ir.Value, shape: tuple[int, ...]) -> ir.Value:
+    """The first positions of each dimension."""
+    if tuple(ir.RankedTensorType(value.type).shape) == shape:
+        return value
+    return g.emit(Slice, [value], starts=(0,) * len(shape), sizes=shape, strides=(1,) * len(shape))
+
+
 def batch_matmul(g: Importer, op: FileOp) -> None:
     """Products of matrices; batch dimensions that one operand lacks are 1."""
     a, b = op.inputs
@@ -146,4 +206,7 @@ def _ranked(g: Importer, value: ir.Value, tensor: TensorType, rank: int) -> ir.V
     return g.emit(Reshape, [value], TensorType((1,) * (rank - len(tensor.shape)) + tensor.shape, tensor.dtype))
 
 
-CONVERTERS = {"BATCH_MATMUL": batch_matmul, "CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected}
+CONVERTERS = {
+    "BATCH_MATMUL": batch_matmul, "CONV_2D": conv2d, "DEPTHWISE_CONV_2D": depthwise_conv2d, "FULLY_CONNECTED": fully_connected,
+    "TRANSPOSE_CONV": transpose_conv,
+}  # fmt: skip

@@ -13,7 +13,11 @@ from npuc.ops.add import Add
 from npuc.ops.maximum import Maximum
 from npuc.ops.minimum import Minimum
 from npuc.ops.mul import Mul
+from npuc.ops.squared_difference import SquaredDifference
 from npuc.ops.sub import Sub
+
+# headroom of a difference that is squared
+_SQUARE_BITS = 7
 
 
 def _sum(g: Importer, op: FileOp, cls: type[Sum]) -> None:
@@ -40,6 +44,20 @@ def sub(g: Importer, op: FileOp) -> None:
     _sum(g, op, Sub)
 
 
+def squared_difference(g: Importer, op: FileOp) -> None:
+    """Both inputs shifted left by 7 and brought to twice the greater scale; double rounding throughout."""
+    a, b = op.inputs
+    check_types(g, a, b, op.outputs[0])
+    scale_a, scale_b, out = g.scale(a), g.scale(b), g.scale(op.outputs[0])
+    common = 2 * max(scale_a, scale_b)
+    rescale = g.rescale([common * common / ((1 << 2 * _SQUARE_BITS) * out)], op.outputs[0], True)
+    value = g.emit(
+        SquaredDifference, [g.value(a), g.value(b)], zp_a=g.zero_point(a), zp_b=g.zero_point(b), left_shift=_SQUARE_BITS, rescale=rescale,
+        scale_a=g.multiplier(scale_a / common), scale_b=g.multiplier(scale_b / common),
+    )  # fmt: skip
+    g.finish(value)
+
+
 def mul(g: Importer, op: FileOp) -> None:
     """The factor in single precision; double rounding."""
     a, b = op.inputs
@@ -62,4 +80,11 @@ def extremum(cls: type[Maximum] | type[Minimum]) -> Callable[[Importer, FileOp],
     return convert
 
 
-CONVERTERS = {"ADD": add, "SUB": sub, "MUL": mul, "MAXIMUM": extremum(Maximum), "MINIMUM": extremum(Minimum)}
+CONVERTERS = {
+    "ADD": add,
+    "SUB": sub,
+    "MUL": mul,
+    "MAXIMUM": extremum(Maximum),
+    "MINIMUM": extremum(Minimum),
+    "SQUARED_DIFFERENCE": squared_difference,
+}

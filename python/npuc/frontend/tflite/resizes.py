@@ -19,6 +19,8 @@ def _sizes(g: Importer, op: FileOp) -> list[tuple[int, int]]:
     size = [int(extent) for extent in g.constant(op.inputs[1]).reshape(-1)]
     if len(x) != 4 or len(size) != 2 or min(size) < 1:
         raise g.refuse("shape of the input and the size", found=(x, size), wanted="four dimensions, two positive extents")
+    if tuple(size) != g.tensor(op.outputs[0]).shape[1:3]:
+        raise g.refuse("size", found=size, wanted=f"that of the result, {g.tensor(op.outputs[0])}")
     return list(zip(x[1:3], size, strict=True))
 
 
