@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the MAC unit walks over its output block by block: cycles, port traffic, and the choice of the block.
 
+What follows holds for our own machines; `npuc.isa.microblocks` has the rules of the parity machines, and this module asks them there.
 A block is height x width x channels of one group's output; its sums stay in the accumulators until the whole reduction is done.
 With n_sp spatial blocks (over all images) and n_oc channel blocks,
 
@@ -17,32 +18,25 @@ is charged in whole bursts.
 import enum
 import functools
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from npuc.errors import DoesNotFit
+from npuc.isa import microblocks
 from npuc.isa.base import Operand, Shape4, Space
-from npuc.targets.base import Block, Memory, Target, ceil_div
+from npuc.targets.base import Block, Memory, MicroBlockArray, SpatialArray, Target, ceil_div
 
 
 class LoopOrder(enum.IntEnum):
-    """Which loop over blocks stands outside."""
+    """Which loop over blocks stands outside. On machines of micro-blocks: convolve depth-first, or in parts of the kernel."""
 
     CHANNELS_OUTER = 0
     PIXELS_OUTER = 1
 
 
 @dataclass(frozen=True)
-class Layout:
-    """Where a view lies and how its elements follow one another; strides in bytes along H, W, C."""
-
-    space: Space
-    element: int
-    strides: tuple[int, int, int]
-
-    @classmethod
-    def of(cls, view: Operand) -> "Layout":
-        """The layout of `view`."""
-        return cls(view.space, view.dtype.bytes, view.strides[1:])
+class Layout(microblocks.Layout):
+    """How the elements of a view follow one another, and what its blocks cost on a port that counts runs."""
 
     def run_bytes(self, height: int, width: int, channels: int, burst: int) -> int:
         """Port bytes of one block, every contiguous run rounded up to whole bursts."""
@@ -71,7 +65,8 @@ class MacWork:
         image: H, W of the input without padding.
         pads: top and left padding.
         output_kind: what the output path does, as `OutputPath` names it.
-        params: scales and table: space and port bytes before bursts are known, as operands' dense sizes; read once.
+        params: scales and table, where there are any, in this order: space and dense size of each; read once.
+        weight_bytes: bytes of all weights as they are stored, where they are compressed; 0 where they are not.
     """
 
     images: int
@@ -90,6 +85,7 @@ class MacWork:
     weights: Space
     output_kind: str
     params: tuple[tuple[Space, int], ...] = ()
+    weight_bytes: int = 0
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -140,7 +136,7 @@ def _input_pieces(out: int, step: int, stride: int, reach: int, before: int, ext
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """What both loop orders share: one pass over the input, the output, blocks each way, array and output cycles, fill."""
+    """What both loop orders share: one pass over the input, the output, blocks each way, array and output cycles."""
 
     read: int
     written: int
@@ -148,10 +144,10 @@ class _Parts:
     n_oc: int
     array: int
     output: int
-    fill: int
 
 
 def _parts(work: MacWork, block: Block, target: Target) -> _Parts:
+    assert isinstance(target.array, SpatialArray)
     height, width, channels = block
     rows, columns, depths = _pieces(work.out[0], height), _pieces(work.out[1], width), _pieces(work.out[2], channels)
     repeats = work.groups * work.images * work.matrices
@@ -163,7 +159,6 @@ def _parts(work: MacWork, block: Block, target: Target) -> _Parts:
         array = target.array.conv2d_cycles(work.out, block, work.in_channels, work.kernel)
     in_rows = _input_pieces(work.out[0], height, work.strides[0], work.reach[0], work.pads[0], work.image[0])
     in_columns = _input_pieces(work.out[1], width, work.strides[1], work.reach[1], work.pads[1], work.image[1])
-    clipped = min(height, work.out[0]), min(width, work.out[1]), min(channels, work.out[2])
     return _Parts(
         read=_blocks_bytes(work.ifm, in_rows, in_columns, in_depths, _port(work.ifm.space, target).burst_bytes) * repeats,
         written=_blocks_bytes(work.ofm, rows, columns, depths, _port(work.ofm.space, target).burst_bytes) * repeats,
@@ -171,7 +166,6 @@ def _parts(work: MacWork, block: Block, target: Target) -> _Parts:
         n_oc=sum(count for _, count in depths),
         array=array * repeats,
         output=target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats),
-        fill=target.array.fill_cycles(clipped, 1 if work.channel_step else work.in_channels, work.kernel),
     )
 
 
@@ -184,10 +178,7 @@ def _finish(work: MacWork, block: Block, parts: _Parts, order: LoopOrder, target
     for space, size in ((work.weights, weights), *work.params):
         burst = _port(space, target).burst_bytes
         traffic[space] = traffic.get(space, 0) + ceil_div(size, burst) * burst
-    gap = _port(work.ofm.space, target).cycles(parts.written) - _port(work.ifm.space, target).cycles(read)
-    floor = target.array.issue_cycles(gap, parts.array, parts.output)
-    busy = max(parts.array, parts.output, floor, target.array.weight_cycles(weights)) + parts.fill
-    return MacCost(busy, tuple(traffic.items()))
+    return MacCost(max(parts.array, parts.output), tuple(traffic.items()))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -197,6 +188,9 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
     Raises:
         DoesNotFit: the block exceeds the accumulators.
     """
+    if isinstance(target.array, MicroBlockArray):
+        found = microblocks.block_cost(block_work(work), block, order is LoopOrder.PIXELS_OUTER, target)
+        return MacCost(found.busy_cycles, found.traffic)
     height, width, channels = block
     if min(block) < 1:
         raise DoesNotFit("a block has no extent", found=block, wanted="at least 1x1x1")
@@ -207,6 +201,31 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
             wanted=f"at most {target.buffers.accumulator_bytes} bytes",
         )
     return _finish(work, block, _parts(work, block, target), order, target)
+
+
+def block_work(work: MacWork) -> microblocks.BlockWork:
+    """The same work as a machine of micro-blocks walks over it."""
+    weights = work.weight_bytes or work.block_weights(work.out[2]) * work.groups
+    scales = work.params[0][1] if work.params else 0
+    return microblocks.BlockWork(
+        task=microblocks.Task.DEPTHWISE if work.channel_step else microblocks.Task.CONV, repeats=work.groups * work.images, out=work.out,
+        image=(*work.image, work.in_channels), kernel=work.kernel, strides=work.strides, dilation=work.dilation, inputs=(work.ifm,), ofm=work.ofm,
+        kinds=(work.output_kind,), weights=(work.weights, ceil_div(weights, work.groups)),
+        scales=(work.params[0][0] if work.params else Space.NONE, ceil_div(scales, work.groups)), once=work.params[1:],
+    )  # fmt: skip
+
+
+def block_refusals(work: MacWork, block: Block, order: LoopOrder, target: Target) -> Iterator[str]:
+    """Why the core of `target` cannot do `work` in blocks of `block`."""
+    if isinstance(target.array, MicroBlockArray):
+        try:
+            microblocks.block_cost(block_work(work), block, order is LoopOrder.PIXELS_OUTER, target)
+        except DoesNotFit as error:
+            yield f"block is {block}, wanted {error.wanted}"
+        return
+    size = block[0] * block[1] * block[2] * 4
+    if size > target.buffers.accumulator_bytes:
+        yield f"block {block} needs {size} bytes, the accumulators of {target.name} have {target.buffers.accumulator_bytes}"
 
 
 def _port(space: Space, target: Target) -> Memory:
@@ -244,6 +263,9 @@ def choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
 
     Candidates are multiples of the array's granule that cut each dimension into equal parts.
     """
+    if isinstance(target.array, MicroBlockArray):
+        found = microblocks.best_block(block_work(work), target)
+        return found.block, LoopOrder.PIXELS_OUTER if found.part_kernel else LoopOrder.CHANNELS_OUTER
     return _choose_block(work, target)
 
 
@@ -263,7 +285,7 @@ def _choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
             for height in {fitting[0], kept}:
                 block = height, width, channels
                 parts = _parts(work, block, target)
-                if best_score is not None and max(parts.array, parts.output) + parts.fill > best_score[0]:
+                if best_score is not None and max(parts.array, parts.output) > best_score[0]:
                     continue
                 for order in LoopOrder:
                     cost = _finish(work, block, parts, order, target)

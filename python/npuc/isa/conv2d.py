@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacWork, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.blocks import Layout, LoopOrder, MacWork, block_refusals, choose_block, dense_params, mac_cost, output_shape, pads_of
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.targets.base import Target
 
@@ -91,7 +91,7 @@ class Conv2d(Instruction):
         yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
 
     def limits(self, target: Target) -> Iterator[str]:
-        yield from block_limits(self, target)
+        yield from block_limits(self, self.work(), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
@@ -125,12 +125,9 @@ def block_problems(instruction: Any) -> Iterator[str]:
         yield f"block is {block}, wanted at least 1 each way"
 
 
-def block_limits(instruction: Any, target: Target) -> Iterator[str]:
-    """The sums of a block stay in the accumulators."""
-    block = instruction.block_h, instruction.block_w, instruction.block_c
-    size = block[0] * block[1] * block[2] * 4
-    if size > target.buffers.accumulator_bytes:
-        yield f"block {block} needs {size} bytes, the accumulators of {target.name} have {target.buffers.accumulator_bytes}"
+def block_limits(instruction: Any, work: MacWork, target: Target) -> Iterator[str]:
+    """The core of `target` can do the work in the instruction's blocks."""
+    yield from block_refusals(work, (instruction.block_h, instruction.block_w, instruction.block_c), instruction.loop_order, target)
 
 
 def mac_output(

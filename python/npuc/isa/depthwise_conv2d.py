@@ -87,7 +87,7 @@ class DepthwiseConv2d(Instruction):
         yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
 
     def limits(self, target: Target) -> Iterator[str]:
-        yield from block_limits(self, target)
+        yield from block_limits(self, self.work(), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8
 from npuc.isa.records import clamp_problems, dtype_problems, limits, scale_problems, shape_problems, zero_point_problems
 from npuc.numerics.rescale import scale_values
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 _INTEGERS = (DType.I8, DType.I16, DType.I32)
 MAX_LEFT_SHIFT = 20
@@ -82,6 +83,12 @@ class Elementwise(Instruction):
         """Output path, one result an element."""
         return target.output.cycles(_OUTPUT_KIND.get(self.kind, "other"), self.ofm.elements)
 
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return microblocks.walked(self._walk(), target)
+        return super().cost(target)
+
     def problems(self) -> Iterator[str]:
         one_input = self.kind in _ONE_INPUT
         if self.b.present is one_input:
@@ -106,6 +113,17 @@ class Elementwise(Instruction):
         yield from zero_point_problems("zp_a", self.a.dtype, self.zp_a)
         if not one_input:
             yield from zero_point_problems("zp_b", self.b.dtype, self.zp_b)
+
+    def _walk(self) -> microblocks.BlockWork:
+        """Movement and rescale are windows of one position on the array, the rest is the output path's own."""
+        if self.kind in _ONE_INPUT:
+            return microblocks.pooled(self.a, self.ofm, (1, 1), (1, 1), "other")
+        kind = _OUTPUT_KIND.get(self.kind, "other")
+        if DType.I32 in (self.a.dtype, self.b.dtype):
+            kind = "wide"
+        elif self.kind is ElementwiseKind.MUL and self.ofm.dtype is DType.I32:
+            kind = "wide_mul"
+        return microblocks.pointwise((self.a, self.b), self.ofm, kind)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         a = self.a.read(memory[self.a.space])

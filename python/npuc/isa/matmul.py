@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
 from npuc.isa.blocks import Layout, LoopOrder, MacWork, choose_block, mac_cost
 from npuc.isa.conv2d import block_limits, block_problems
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
-from npuc.targets.base import Target, ceil_div
+from npuc.targets.base import MicroBlockArray, Target, ceil_div
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ class Matmul(Instruction):
 
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
+        if isinstance(target.array, MicroBlockArray):
+            return self._in_turn(target)
         found = mac_cost(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
         return found.busy_cycles, dict(found.traffic)
 
@@ -73,6 +76,16 @@ class Matmul(Instruction):
     def traffic(self, target: Target) -> dict[Space, int]:
         """Inputs and weights as often as blocks and buffers demand, the output once."""
         return self.cost(target)[1]
+
+    def _in_turn(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Machines whose array takes constant weights alone: for each column of b a product with every row of a, then a sum over it."""
+        _, batch, rows, depth = self.a.shape
+        products = Operand.dense(self.a.space, 0, (1, 1, rows, depth), DType.I32)
+        row = replace(self.b, shape=(1, 1, rows, depth), strides=(0, 0, 0, self.b.strides[2]))
+        column = replace(self.ofm, shape=(1, 1, rows, 1))
+        multiplied = microblocks.pointwise((replace(self.a, shape=(1, 1, rows, depth)), row), products, "wide_mul")
+        times = batch * self.b.shape[3]
+        return microblocks.in_turn(((multiplied, times), (microblocks.summed(products, column, (1, 1), "other"), times)), target)
 
     def problems(self) -> Iterator[str]:
         for name in ("a", "b"):
@@ -91,7 +104,7 @@ class Matmul(Instruction):
         yield from block_problems(self)
 
     def limits(self, target: Target) -> Iterator[str]:
-        yield from block_limits(self, target)
+        yield from block_limits(self, self.work(target), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         a, b = self.a.read(memory[self.a.space])[0], self.b.read(memory[self.b.space])[0]

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import output_shape
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.numerics.pool import divided
 from npuc.numerics.rescale import rescale
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 
 class PoolKind(enum.IntEnum):
@@ -65,11 +66,15 @@ class Pool(Instruction):
     average: Average = choice(Average, "AVG: by scale records, or by a division", since=1)
 
     def busy_cycles(self, target: Target) -> int:
-        """Output path once a tap, or the array where the machine pools there."""
+        """Output path once a tap."""
         kind = "max_pool" if self.kind is PoolKind.MAX else "other"
-        out, kernel = self.ofm.shape[1:], (self.kernel_h, self.kernel_w)
-        array = target.array.pool_cycles(out, out, kernel) * self.ofm.shape[0]
-        return max(array, target.output.cycles(kind, self.ofm.elements, self.kernel_h * self.kernel_w))
+        return target.output.cycles(kind, self.ofm.elements, self.kernel_h * self.kernel_w)
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return microblocks.walked(self._walk(), target)
+        return super().cost(target)
 
     def problems(self) -> Iterator[str]:
         for name in ("ifm", "scales", "ofm"):
@@ -93,6 +98,12 @@ class Pool(Instruction):
             yield from shape_problems("scales", self.scales.shape, (1, 1, records, 10))
         yield from clamp_problems(DType.I8, self.zp_out, self.lo, self.hi)
         yield from zero_point_problems("zp_x", DType.I8, self.zp_x)
+
+    def _walk(self) -> microblocks.BlockWork:
+        kind = "max_pool" if self.kind is PoolKind.MAX and (self.lo, self.hi) == (-128, 127) else "clamp"
+        return microblocks.pooled(
+            self.ifm, self.ofm, (self.kernel_h, self.kernel_w), (self.stride_h, self.stride_w), kind, scales=self.scales
+        )
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         x = self.ifm.read(memory[self.ifm.space])

@@ -3,15 +3,16 @@
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8
 from npuc.isa.elementwise import scaled, stored
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 
 class ReduceKind(enum.IntEnum):
@@ -65,6 +66,12 @@ class Reduce(Instruction):
         """Output path, one step an input element."""
         return target.output.cycles("other", self.ifm.elements)
 
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return microblocks.walked(self._walk(), target)
+        return super().cost(target)
+
     def problems(self) -> Iterator[str]:
         yield from dtype_problems("ifm", self.ifm, DType.I8, DType.I16, DType.I32)
         if any(self.ifm.pad):
@@ -85,6 +92,27 @@ class Reduce(Instruction):
         yield from zero_point_problems("zp_x", self.ifm.dtype, self.zp_x)
         if self.ofm.dtype is not DType.I32:
             yield from clamp_problems(self.ofm.dtype, self.zp_out, self.lo, self.hi)
+
+    def _walk(self) -> microblocks.BlockWork:
+        """Sums over channels have a walk of their own; what else is reduced is a window, the channels laid out as columns."""
+        _, height, width, channels = self.ifm.shape
+        kernel = height if self.reduce_h else 1, width if self.reduce_w else 1
+        if not self.reduce_c:
+            return microblocks.pooled(self.ifm, self.ofm, kernel, (1, 1), "other")
+        if self.kind is ReduceKind.SUM:
+            return microblocks.summed(self.ifm, self.ofm, kernel, "other")
+        rows = height * width
+        _, _, pixel, step = self.ifm.strides
+        outputs = self.ofm.elements // self.ofm.shape[0]
+        columns = replace(
+            self.ifm,
+            shape=(self.ifm.shape[0], rows, channels, 1),
+            strides=(self.ifm.strides[0], pixel, step, step),
+            wrap_rows=0,
+            first_row=0,
+        )
+        ofm = replace(self.ofm, shape=(self.ofm.shape[0], outputs, 1, 1))
+        return microblocks.pooled(columns, ofm, (rows // outputs, channels), (rows // outputs, 1), "other")
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         x = self.ifm.read(memory[self.ifm.space])

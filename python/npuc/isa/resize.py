@@ -3,15 +3,16 @@
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i32, operand
 from npuc.isa.records import dtype_problems
 from npuc.numerics.resize import bilinear, positions
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 
 class ResizeRounding(enum.IntEnum):
@@ -49,6 +50,25 @@ class Resize(Instruction):
         if self.rounding is ResizeRounding.BILINEAR:
             return target.output.cycles("mul", 4 * self.ofm.elements)
         return target.output.cycles("other", self.ofm.elements)
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return self._in_blocks(target)
+        return super().cost(target)
+
+    def _in_blocks(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Nearest is movement; between four are the basic steps: four products in i32, three sums, and the rescale of the last."""
+        if self.rounding is not ResizeRounding.BILINEAR:
+            return microblocks.walked(microblocks.pooled(self.ifm, self.ofm, (1, 1), (1, 1), "other"), target)
+        part = Operand.dense(self.ofm.space, 0, self.ofm.shape, DType.I32)
+        narrow = replace(self.ofm, dtype=DType.I8)
+        steps = (
+            (microblocks.pointwise((narrow,), part, "wide_mul"), 4),
+            (microblocks.pointwise((part, part), part, "wide"), 3),
+            (microblocks.pooled(part, self.ofm, (1, 1), (1, 1), "other"), 1),
+        )
+        return microblocks.in_turn(steps, target)
 
     def problems(self) -> Iterator[str]:
         yield from dtype_problems("ofm", self.ofm, self.ifm.dtype)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, operand
 from npuc.isa.records import dtype_problems, shape_problems
 from npuc.numerics.softmax import softmax_norm
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 
 def _row_problems(name: str, row: Operand, whole: Operand) -> Iterator[str]:
@@ -34,6 +35,12 @@ class SoftmaxExp(Instruction):
     def busy_cycles(self, target: Target) -> int:
         """Output path, one lookup an element."""
         return target.output.cycles("table", self.ofm.elements)
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return microblocks.walked(microblocks.pointwise((self.ifm, self.row_max), self.ofm, "add", "table"), target)
+        return super().cost(target)
 
     def problems(self) -> Iterator[str]:
         yield from dtype_problems("ifm", self.ifm, DType.I8)
@@ -65,10 +72,18 @@ class SoftmaxNorm(Instruction):
 
     # three Newton steps of two products each, and the products around them
     _reciprocal_steps: ClassVar[int] = 8
+    # the same with every basic step of a row counted: leading zeros, alignment, three times six, and the shifts around them
+    _row_steps: ClassVar[int] = 24
 
     def busy_cycles(self, target: Target) -> int:
         """Output path: one product an element, and a reciprocal a row."""
         return target.output.cycles("mul", self.ofm.elements + self.row_sum.elements * self._reciprocal_steps)
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return self._in_turn(target)
+        return super().cost(target)
 
     def problems(self) -> Iterator[str]:
         yield from dtype_problems("exps", self.exps, DType.I32)
@@ -76,6 +91,12 @@ class SoftmaxNorm(Instruction):
         yield from dtype_problems("ofm", self.ofm, DType.I8)
         yield from shape_problems("exps", self.exps.padded_shape, self.ofm.shape)
         yield from _row_problems("row_sum", self.row_sum, self.ofm)
+
+    def _in_turn(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """As the sequence of basic i32 steps that these machines have: the reciprocals of the rows, then product and shift of each element."""
+        row = microblocks.pointwise((self.row_sum, self.row_sum), self.row_sum, "wide")
+        element = microblocks.pointwise((self.exps, self.row_sum), self.exps, "wide")
+        return microblocks.in_turn(((row, self._row_steps), (element, 2)), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         exps, row_sum = self.exps.read(memory[self.exps.space]), self.row_sum.read(memory[self.row_sum.space])

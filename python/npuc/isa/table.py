@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, operand
 from npuc.isa.records import dtype_problems, shape_problems
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Table(Instruction):
     def busy_cycles(self, target: Target) -> int:
         """Output path, one lookup an element."""
         return target.output.cycles("table", self.ofm.elements)
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
+        if isinstance(target.array, MicroBlockArray):
+            return microblocks.walked(microblocks.pooled(self.ifm, self.ofm, (1, 1), (1, 1), "other", "table", scales=self.table), target)
+        return super().cost(target)
 
     def problems(self) -> Iterator[str]:
         for name in ("ifm", "table", "ofm"):

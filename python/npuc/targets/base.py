@@ -97,33 +97,31 @@ class SpatialArray:
         channels = sum(count * ceil_div(size, self.depthwise_channels) for count, size in split(out[2], block[2]))
         return self._pixels(out[0], out[1], block) * channels * kernel[0] * kernel[1]
 
-    def fill_cycles(self, block: Block, in_channels: int, kernel: tuple[int, int]) -> int:
-        """Cycles before the first block leaves; hidden in the memory latency on these machines."""
-        return 0
-
-    def pool_cycles(self, out: Block, block: Block, kernel: tuple[int, int]) -> int:
-        """Pooling never enters this array."""
-        return 0
-
-    def weight_cycles(self, weights: int) -> int:
-        """Raw weights need no decoder."""
-        return 0
-
-    def issue_cycles(self, transfer_gap: int, mac: int, output: int) -> int:
-        """Blocks follow one another without a pause."""
+    @property
+    def decoded_weights(self) -> int:
+        """Compressed weights decoded a cycle: these machines take weights as they are."""
         return 0
 
 
 @dataclass(frozen=True)
 class MicroBlockArray:
-    """An array that works block by block in micro-blocks, as the parity machines do.
+    """An array that works block by block in micro-blocks, as the parity machines do; `npuc.isa.microblocks` has the rules of its walk.
 
-    Source: the published estimator; see the side-by-side rules in docs/machine.md.
+    Attributes:
+        ublock: height, width, channels of a micro-block.
+        cores: cores that share every instruction.
+        buffer_banks: KiB of the on-core buffer.
+        input_granule, wide_granule: banks are taken by so many, for inputs, and for sums and i32 inputs.
+        depth_first_channels, part_kernel_channels: input channels a pass, in the two orders of a convolution.
+        decoded_weights: weights a cycle and core that the decoder of compressed weights delivers at most.
     """
 
     ublock: Block
     cores: int
     macs_per_cycle: int
+    buffer_banks: int
+    input_granule: int
+    wide_granule: int
     depth_first_channels: int = 32
     part_kernel_channels: int = 16
     decoded_weights: int = 8
@@ -132,67 +130,26 @@ class MicroBlockArray:
     def granule(self) -> Block:
         return self.ublock
 
-    def _ublocks(self, size: Block) -> tuple[int, int]:
-        return ceil_div(size[0], self.ublock[0]) * ceil_div(size[1], self.ublock[1]), ceil_div(size[2], self.ublock[2])
-
-    def _sub_kernels(self, kernel: tuple[int, int]) -> Iterator[tuple[int, int]]:
-        for count_h, size_h in split(kernel[0], 8):
-            for count_w, size_w in split(kernel[1], 8):
-                yield count_h * count_w, size_h * size_w
-
-    def _blocks(self, out: Block, block: Block) -> Iterator[tuple[int, Block]]:
-        for count_h, size_h in split(out[0], block[0]):
-            for count_w, size_w in split(out[1], block[1]):
-                for count_c, size_c in split(out[2], block[2]):
-                    yield count_h * count_w * count_c, (size_h, size_w, size_c)
-
-    def _step_cycles(self, pixels: int) -> int:
-        return max(32 * (self.ublock[2] // 8), 4 * pixels)
-
-    def _conv_block(self, block: Block, in_channels: int, kernel: tuple[int, int]) -> int:
-        pixels, channels = self._ublocks(block)
-        depth_first = part_kernel = 0
-        for count, taps in self._sub_kernels(kernel):
-            step = self._step_cycles(pixels) * channels * count
-            depth_first += step * taps * ceil_div(in_channels, self.depth_first_channels)
-            depth = min(in_channels, self.part_kernel_channels)
-            part_kernel += step * ceil_div(taps, 4) * ceil_div(depth, 8) * ceil_div(in_channels, self.part_kernel_channels)
-        cycles = min(depth_first, part_kernel) + (2 if pixels == 1 else 0)
-        return ceil_div(cycles, self.cores)
+    def _least(self, out: Block, steps: int) -> int:
+        """Cycles of `steps` on every micro-block of the output, 4 each, the plane large enough to hide the weights."""
+        height, width, channels = self.ublock
+        planes = [(height, width)] + ([(1, 2 * width)] if height == 2 else [])
+        pixels = min(ceil_div(out[0], rows) * ceil_div(out[1], columns) for rows, columns in planes)
+        # what a step of 8 channels takes while its weights are decoded
+        step = max(32 * (channels // 8), 4 * pixels)
+        return ceil_div(step * steps * ceil_div(out[2], channels), self.cores)
 
     def conv2d_cycles(self, out: Block, block: Block, in_channels: int, kernel: tuple[int, int]) -> int:
-        """Array cycles of one group; the cheaper of depth-first and part-kernel order."""
-        return sum(count * self._conv_block(size, in_channels, kernel) for count, size in self._blocks(out, block))
+        """Bound on the array's cycles of one group, in the better of depth-first and part-kernel order; blocks only add to it."""
+        taps = kernel[0] * kernel[1]
+        depth_first = taps * ceil_div(in_channels, self.depth_first_channels)
+        slices = ceil_div(min(in_channels, self.part_kernel_channels), 8)
+        part_kernel = ceil_div(taps, 4) * slices * ceil_div(in_channels, self.part_kernel_channels)
+        return self._least(out, min(depth_first, part_kernel))
 
     def depthwise_cycles(self, out: Block, block: Block, kernel: tuple[int, int]) -> int:
-        """Array cycles of a depthwise convolution."""
-        total = 0
-        for count, size in self._blocks(out, block):
-            pixels, channels = self._ublocks(size)
-            steps = sum(c * ceil_div(taps, 4) for c, taps in self._sub_kernels(kernel))
-            total += count * ceil_div(self._step_cycles(pixels) * steps * channels + (2 if pixels == 1 else 0), self.cores)
-        return total
-
-    def pool_cycles(self, out: Block, block: Block, kernel: tuple[int, int]) -> int:
-        """Array cycles of a pooling, which these machines run on the array."""
-        total = 0
-        for count, size in self._blocks(out, block):
-            pixels, channels = self._ublocks(size)
-            taps = sum(c * max(4, taps) for c, taps in self._sub_kernels(kernel))
-            total += count * ceil_div(taps * pixels * channels * 4, self.cores)
-        return total
-
-    def fill_cycles(self, block: Block, in_channels: int, kernel: tuple[int, int]) -> int:
-        """The first block passes the array before any output leaves."""
-        return self._conv_block(block, in_channels, kernel)
-
-    def weight_cycles(self, weights: int) -> int:
-        """Cycles of the decoders, `decoded_weights` a cycle and core."""
-        return ceil_div(weights, self.decoded_weights * self.cores)
-
-    def issue_cycles(self, transfer_gap: int, mac: int, output: int) -> int:
-        """Floor of the command issue: (|output - input transfer| + MAC + output) / 4, all in cycles."""
-        return ceil_div(abs(transfer_gap) + mac + output, 4)
+        """Bound on the array's cycles of a depthwise convolution; blocks only add to it."""
+        return self._least(out, ceil_div(kernel[0] * kernel[1], 4))
 
 
 @dataclass(frozen=True)
@@ -200,16 +157,20 @@ class OutputPath:
     """Cycles an output element costs on the way out, by kind of work.
 
     Attributes:
-        cycles_per_element: kind -> cycles; kinds are add, mul, max_pool, table, clamp, other.
+        cycles_per_element: kind -> cycles; kinds are add, mul, max_pool, table, clamp, wide (i32 inputs), other.
         taps_on_path: pooling and reductions pay once a tap here (else the array pays for the taps).
     """
 
     cycles_per_element: Mapping[str, Fraction]
     taps_on_path: bool
 
+    def rate(self, kind: str) -> Fraction:
+        """Cycles an element; a kind without a rate of its own is one of the others."""
+        return self.cycles_per_element.get(kind, self.cycles_per_element["other"])
+
     def cycles(self, kind: str, elements: int, taps: int = 1) -> int:
         """Cycles for `elements` results of `taps` inputs each."""
-        rate = self.cycles_per_element.get(kind, self.cycles_per_element["other"])
+        rate = self.rate(kind)
         work = elements * (taps if self.taps_on_path else 1)
         return ceil_div(work * rate.numerator, rate.denominator)
 
