@@ -18,6 +18,7 @@ import numpy as np
 
 from npuc import targets
 from npuc.errors import UserInputError
+from npuc.files import write_whole
 from npuc.progress import Progress
 from npuc.runtime import LoadedProgram
 from npuc.runtime import load as load_program
@@ -78,7 +79,7 @@ class LoadedModel:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the program file; nothing is left behind where writing fails."""
-        self.program.save(path)
+        write_whole(path, self.program.to_bytes())
 
 
 class CompiledModel(LoadedModel):

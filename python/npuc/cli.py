@@ -23,13 +23,14 @@ import logging
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from npuc.arguments import positive, seed
 from npuc.errors import ImportFailed, InternalError, NpucError, UserInputError
+from npuc.files import check_output, load_arrays, write_whole
 from npuc.version import __version__
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--data", type=Path, required=True, metavar="NPZ", help="features (or images, x) as the program takes them, and labels (or y), one an image"
     )
-    evaluate.add_argument("--workers", type=_positive, default=1, metavar="N", help="processes among which the images are divided (default 1)")
-    evaluate.add_argument("--limit", type=_positive, metavar="N", help="the first N images alone")
+    evaluate.add_argument("--workers", type=positive, default=1, metavar="N", help="processes among which the images are divided (default 1)")
+    evaluate.add_argument("--limit", type=positive, metavar="N", help="the first N images alone")
     evaluate.add_argument("--against", type=Path, metavar="TFLITE", help="compare with this file on LiteRT's reference kernels (pip install 'npuc[litert]')")
     evaluate.add_argument("--json", action="store_true", help="print all figures as JSON")
 
@@ -158,10 +159,10 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
         "or the word random, good for timing and not for accuracy",
     )  # fmt: skip
     one.add_argument("--target", default="edge-256", metavar="NAME", help="the machine (default edge-256); see npuc targets")
-    one.add_argument("--sram-kib", type=_positive, metavar="N", help="another SRAM capacity than the machine's own")
+    one.add_argument("--sram-kib", type=positive, metavar="N", help="another SRAM capacity than the machine's own")
     one.add_argument("--observer", choices=("minmax", "histogram"), default="minmax", help="how ranges follow from the samples (default minmax)")
     one.add_argument("--bias-correction", action="store_true", help="shift biases so that every layer keeps its mean output")
-    one.add_argument("--seed", type=int, default=0, metavar="N", help="for every random choice (default 0)")
+    one.add_argument("--seed", type=seed, default=0, metavar="N", help="for every random choice (default 0)")
     one.add_argument("--validate", action="store_true", help="execute the module after every pass and compare the bytes")
     one.add_argument("--no-fallback", action="store_true", help="an op that the NPU refuses between its ops is an error instead of running on the host")
     one.add_argument(
@@ -172,13 +173,6 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--schedule", type=Path, metavar="JSON", help="replay this schedule instead of searching")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"is {value}, wanted 1 or more")
-    return value
-
-
 # commands ------------------------------------------------------------------------------------------
 
 
@@ -186,7 +180,8 @@ def _compile(options: argparse.Namespace) -> None:
     output = options.output or Path(options.model.stem + ".npub")
     # before minutes of work, not after
     for path in (output, options.save_schedule):
-        _check_writable(path)
+        if path is not None:
+            check_output(path)
     model = _load_model(options.model)
     calibration = _load_calibration(options.calibration, _input_names(model))
     import npuc
@@ -205,10 +200,10 @@ def _compile(options: argparse.Namespace) -> None:
         fallback=not options.no_fallback,
         force_host=options.force_host,
     )
-    _replace(output, compiled.save)
+    compiled.save(output)
     if options.save_schedule:
         text = json.dumps(compiled.schedule, indent=2) + "\n"
-        _replace(options.save_schedule, lambda path: path.write_text(text))
+        write_whole(options.save_schedule, text.encode())
     if not getattr(options, "quiet", False):
         from npuc.report.table import headline, render_fallbacks
 
@@ -231,7 +226,7 @@ def _run(options: argparse.Namespace) -> None:
     options.output_dir.mkdir(parents=True, exist_ok=True)
     for number, array in enumerate(map(np.asarray, outputs)):
         path = options.output_dir / f"output_{number}.npy"
-        _replace(path, _array_writer(array))
+        write_whole(path, _npy(array))
         if not getattr(options, "quiet", False):
             print(f"wrote {path}: {array.dtype} {'x'.join(map(str, array.shape)) or 'scalar'}")
 
@@ -270,10 +265,10 @@ def _trace(options: argparse.Namespace) -> None:
     from npuc.report.trace import to_json, to_svg, trace
 
     output = options.output or Path(options.program.stem + ".perfetto")
-    _check_writable(output)
+    check_output(output)
     found = trace(_load_program(options.program))
     text = to_svg(found) if output.suffix == ".svg" else to_json(found)
-    _replace(output, lambda path: path.write_text(text, encoding="utf-8"))
+    write_whole(output, text.encode())
     if not getattr(options, "quiet", False):
         where = "" if output.suffix == ".svg" else ": open it at ui.perfetto.dev"
         print(f"wrote {output}, {len(found.slices)} slices over {found.total_cycles} cycles{where}")
@@ -355,7 +350,7 @@ def _load_calibration(text: str | None, names: Sequence[str]) -> "str | list[tup
     """What --calibration names: a file's arrays as one large batch, by the inputs' names or in the file's order."""
     if text is None or text == "random":
         return text
-    arrays = _load_arrays(Path(text))
+    arrays = load_arrays(text)
     if names and set(names) <= arrays.keys():
         chosen = tuple(arrays[name] for name in names)
     elif names and len(arrays) != len(names):
@@ -368,20 +363,6 @@ def _load_calibration(text: str | None, names: Sequence[str]) -> "str | list[tup
     if len({array.shape[:1] for array in chosen}) > 1:
         raise UserInputError(f"the arrays of '{text}' hold different numbers of samples", found=counts, wanted="the same first dimension in each")
     return [chosen]
-
-
-def _load_arrays(path: Path) -> "dict[str, np.ndarray]":
-    import zipfile
-
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            if isinstance(archive, np.ndarray):
-                return {"input_0": archive}
-            return {name: archive[name] for name in archive.files}
-    except (ValueError, EOFError, zipfile.BadZipFile, MemoryError) as error:
-        raise UserInputError(f"'{path}' cannot be read", found=str(error), wanted="an .npz file of plain arrays") from error
 
 
 def _load_array(path: Path) -> "np.ndarray":
@@ -401,40 +382,15 @@ def _load_array(path: Path) -> "np.ndarray":
 # files out -----------------------------------------------------------------------------------------
 
 
-def _check_writable(path: Path | None) -> None:
-    if path is None:
-        return
-    if path.is_dir():
-        raise UserInputError(f"'{path}' is a folder", wanted="the name of a file")
-    if not path.absolute().parent.is_dir():
-        raise UserInputError(f"the folder of '{path}' does not exist", found=str(path.absolute().parent))
+def _npy(array: "np.ndarray") -> bytes:
+    """The array as an .npy file."""
+    import io
 
-
-def _array_writer(array: "np.ndarray") -> Callable[[Path], None]:
     import numpy as np
 
-    def write(path: Path) -> None:
-        # a file, not a name: np.save would add a suffix to that
-        with open(path, "wb") as file:
-            np.save(file, array, allow_pickle=False)
-
-    return write
-
-
-def _replace(path: Path, write: Callable[[Path], Any]) -> None:
-    """Lets `write` make a file beside `path`, then puts it there in one step: nobody ever sees a part of it."""
-    handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.", suffix=path.suffix)
-    os.close(handle)
-    try:
-        write(Path(name))
-        # mkstemp makes private files; the result gets the mode any new file has
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
 
 
 if __name__ == "__main__":

@@ -11,17 +11,17 @@ import argparse
 import contextlib
 import faulthandler
 import logging
-import os
 import re
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from torch_mlir import ir
 
+from npuc.arguments import seed
 from npuc.errors import ImportFailed, NpucError, UserInputError
+from npuc.files import load_arrays, write_whole
 from npuc.passes.base import Diagnostic, Diagnostics, find_pass, pass_names
 from npuc.passes.pipeline import PassLike, PassRun, parse_pass, parse_pipeline, run_passes, total_seconds
 
@@ -29,13 +29,20 @@ _BYTECODE_MAGIC = b"ML\xefR"
 _SPLIT = re.compile(r"^[ \t]*// -----.*\n?", re.MULTILINE)
 # A verifier's note prints the whole operation, constants and all.
 _MESSAGE_LIMIT = 4000
+_SPACE = "\x1f"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs the tool on `argv` (the process's own arguments by default) and returns the exit status."""
     if sys.__stderr__ is not None and not faulthandler.is_enabled():
         faulthandler.enable(file=sys.__stderr__)
-    options, unknown = _parser().parse_known_args(argv)
+    # argparse takes an unknown argument with a space in it for the input, also where it starts with dashes
+    given = [one.replace(" ", _SPACE) if one.startswith("--") else one for one in (sys.argv[1:] if argv is None else argv)]
+    options, unknown = _parser().parse_known_args(given)
+    unknown = [one.replace(_SPACE, " ") for one in unknown]
+    for name, value in vars(options).items():
+        if isinstance(value, str):
+            setattr(options, name, value.replace(_SPACE, " "))
     try:
         return _run(options, unknown)
     except NpucError as error:
@@ -74,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
         "--validate", action="store_true", help="execute the module before and after every pass that changed it and compare the bytes"
     )
     parser.add_argument("--validate-inputs", metavar="NPZ", help="inputs for --validate, in the order of the file; random ones otherwise")
-    parser.add_argument("--seed", type=int, default=0, help="for the random inputs of --validate (default 0)")
+    parser.add_argument("--seed", type=seed, default=0, help="for the random inputs of --validate (default 0)")
     parser.add_argument("-v", "--verbose", action="store_true", help="log every pass")
     parser.add_argument("--parse-bytecode", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -185,19 +192,7 @@ def _write(options: argparse.Namespace, results: "list[_Result]") -> None:
             binary.write(data)
             binary.flush()
         return
-    target = Path(options.output)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        # mkstemp makes private files; the result gets the mode any new file has
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(name, 0o666 & ~mask)
-        os.replace(name, target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(options.output, data)
 
 
 # one chunk -----------------------------------------------------------------------------------------
@@ -263,14 +258,9 @@ def _parse(text: str) -> ir.Module:
 def _validator(options: argparse.Namespace):
     if not options.validate:
         return None
-    import numpy as np
-
     from npuc.validate import Validator
 
-    inputs = None
-    if options.validate_inputs:
-        with np.load(options.validate_inputs, allow_pickle=False) as archive:
-            inputs = [archive[name] for name in archive.files]
+    inputs = list(load_arrays(options.validate_inputs).values()) if options.validate_inputs else None
     return Validator(inputs, seed=options.seed)
 
 

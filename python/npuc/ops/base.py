@@ -183,6 +183,10 @@ class OpSpec:
         if len(self.inputs) < 1 if self.variadic else len(self.inputs) != len(self.operand_names):
             yield f"has {len(self.inputs)} operands, wanted {'at least 1' if self.variadic else len(self.operand_names)}"
             return
+        empty = [tensor for tensor in self.inputs if 0 in tensor.shape]
+        if empty:
+            yield f"operand is {empty[0]}, wanted extents of at least 1"
+            return
         found = False
         for parameter in self.params():
             problem = _misfit(parameter.name, getattr(self, parameter.name), parameter.type)

@@ -107,7 +107,7 @@ class _Tiler:
                 self._group(range(position, stop), regions[position], final)
                 position = stop
             for number in graph.outputs:
-                (host,) = build_copy(self.current["dram", number, -1], [mlir_type(graph.types[number])])
+                (host,) = build_copy(self.current["dram", number, -1], [mlir_type(graph.types[number])], loc=self._location(number))
                 old = self.segment.values[number]
                 copy = host.owner
                 inside = {op.results[0] for op in ops}

@@ -10,6 +10,10 @@ from npuc.targets.base import Target
 _NO_MACHINES = {"base"}
 
 
+# addresses have 32 bits
+MAX_SRAM_KIB = 1 << 22
+
+
 def names() -> tuple[str, ...]:
     """Names of every described machine, sorted."""
     return tuple(sorted(_all()))
@@ -32,8 +36,8 @@ def get(name: str, sram_kib: int | None = None) -> Target:
     machine = machines[name]
     if sram_kib is None:
         return machine
-    if sram_kib < 1:
-        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib} KiB", wanted="1 KiB or more")
+    if not 1 <= sram_kib <= MAX_SRAM_KIB:
+        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib} KiB", wanted=f"1 .. {MAX_SRAM_KIB} KiB")
     return machine.with_sram(sram_kib * 1024)
 
 
