@@ -100,7 +100,7 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 
 def test_every_file_that_a_how_to_names_exists_or_is_its_example():
-    examples = {"maximum", "absolute", "demo_512", "npu_fold_flat_clamps"}
+    examples = {"upper", "absolute", "demo_512", "npu_fold_flat_clamps"}
     missing = []
     for page in [ROOT / "README.md", ROOT / "docs/architecture.md", *sorted((ROOT / "docs/how-to").glob("*.md"))]:
         for path in re.findall(r"`((?:python|dialects|test|docs|lib|examples|tools|bench)/[\w./-]+\.\w+)`", page.read_text(encoding="utf-8")):

@@ -19,7 +19,7 @@ from npuc.isa.legality import command_problems
 from npuc.targets.base import Target
 
 MINOR = 1
-"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise, pool, reduce and resize."""
+"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool."""
 
 _HEADER = struct.Struct("<BBI")
 # dtype, base, shape, strides, padding, pad value, ring rows, first row
