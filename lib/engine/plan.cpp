@@ -108,7 +108,7 @@ bool elementwise_runs(const Command &c) {
     return a.dtype == y.dtype && b.dtype == y.dtype;
   if (!between(f[1], INT16_MIN, INT16_MAX) || !between(f[2], INT16_MIN, INT16_MAX) || !flag(f[12]))
     return false;
-  if (kind <= kind_sub && (!scale(f[3], f[4]) || !scale(f[5], f[6])))
+  if (kind <= kind_sub && (!scale(f[3], f[4]) || !scale(f[5], f[6]) || !between(f[13], 0, 20)))
     return false;
   return scale(f[7], f[8]) && bounds_of(y, f[9], f[10], f[11]);
 }
@@ -124,7 +124,11 @@ bool pool_runs(const Command &c) {
   if (f[0] == 0)
     return true;
   // a sum of 2^22 taps stays inside i32
-  return s.present() && kernel_h * kernel_w <= 1 << 22 && (s.w == 1 || s.w == kernel_h * kernel_w) && shaped(s, 1, 1, s.w, 10) &&
+  if (!between(f[10], average_scale, average_half_up) || kernel_h * kernel_w > 1 << 22)
+    return false;
+  if (f[10] != average_scale)
+    return true;
+  return s.present() && (s.w == 1 || s.w == kernel_h * kernel_w) && shaped(s, 1, 1, s.w, 10) &&
          between(f[5], -128, 127);
 }
 
@@ -156,7 +160,8 @@ bool resize_runs(const Command &c) {
     if (!between(f[at], 1, INT32_MAX))
       return false;
   return x.dtype == y.dtype && !x.padded() && x.n == y.n && x.c == y.c && between(f[2], INT32_MIN, INT32_MAX) &&
-         between(f[5], INT32_MIN, INT32_MAX) && flag(f[6]);
+         between(f[5], INT32_MIN, INT32_MAX) &&
+         (flag(f[6]) || (f[6] == rounding_bilinear && x.dtype == dtype_i8 && std::max(f[0], f[3]) <= 1 << 14));
 }
 
 bool softmax_exp_runs(const Command &c) {
@@ -214,6 +219,17 @@ bool overlaps(const Command &command, int operands) {
       return true;
   }
   return false;
+}
+
+// What a command writes: one range around its output; everything where it is not known.
+std::vector<Written> written_by(const Command &command) {
+  if (command.foreign)
+    return command.writes;
+  const Layout *layout = layout_of(command.opcode);
+  if (!layout)
+    return {{space_sram, {0, INT64_MAX}}, {space_dram, {0, INT64_MAX}}};
+  const View &out = command.views[layout->operands.size() - 1];
+  return {{out.space, range_of(out)}};
 }
 
 // Which constant bytes a run of SRAM holds: address -> (end, source), source the DRAM address of the run's first byte for a plain
@@ -291,12 +307,12 @@ const std::vector<Layout> &layouts() {
        "elementwise",
        {"a", "b", "ofm"},
        {"kind", "zp_a", "zp_b", "multiplier_a", "shift_a", "multiplier_b", "shift_b", "multiplier", "shift", "zp_out", "lo", "hi",
-        "double_round"},
+        "double_round", "left_shift"},
        {}},
       {op_pool,
        "pool",
        {"ifm", "scales", "ofm"},
-       {"kind", "kernel_h", "kernel_w", "stride_h", "stride_w", "zp_x", "zp_out", "lo", "hi", "double_round"},
+       {"kind", "kernel_h", "kernel_w", "stride_h", "stride_w", "zp_x", "zp_out", "lo", "hi", "double_round", "average"},
        {}},
       {op_reduce,
        "reduce",
@@ -327,7 +343,14 @@ Plan::Plan(const std::int64_t *descriptors, std::int64_t count, std::int64_t sra
     at += 2 + size;
     Command command;
     const Layout *layout = layout_of(opcode);
-    if (layout) {
+    if (!layout) {
+      // space, first byte, one past the last byte of everything that is written, where the caller knows it
+      command.foreign = true;
+      for (std::int64_t i = 0; i + 3 <= size; i += 3)
+        command.writes.push_back({numbers[i], {numbers[i + 1], numbers[i + 2]}});
+      if (size % 3 || !size)
+        command.writes.push_back({space_dram, {0, INT64_MAX}});
+    } else {
       const auto operands = static_cast<std::int64_t>(layout->operands.size()), scalars = static_cast<std::int64_t>(layout->scalars.size());
       if (size != operands * view_numbers + scalars)
         throw std::invalid_argument("descriptors: a command of " + layout->mnemonic + " has another number of fields");
@@ -352,15 +375,10 @@ Plan::Plan(const std::int64_t *descriptors, std::int64_t count, std::int64_t sra
 }
 
 void Plan::find_origins(std::int64_t constant_bytes) {
-  for (const Command &command : commands) {
-    const Layout *layout = layout_of(command.opcode);
-    // a command that the engine does not know may write anywhere
-    if (!layout)
-      return;
-    const View &out = command.views[layout->operands.size() - 1];
-    if (out.space == space_dram && range_of(out).low < constant_bytes)
-      return;
-  }
+  for (const Command &command : commands)
+    for (const auto &[space, range] : written_by(command))
+      if (space == space_dram && range.low < constant_bytes)
+        return;
   constants_kept = true;
   // gathering copies are told apart by all their numbers; they count from beyond any DRAM address
   std::map<std::vector<std::int64_t>, std::int64_t> gathered;
@@ -375,12 +393,18 @@ void Plan::find_origins(std::int64_t constant_bytes) {
     return range.high <= constant_bytes ? range.low : -1;
   };
   for (Command &command : commands) {
-    const Layout &layout = *layout_of(command.opcode);
+    const Layout *layout = layout_of(command.opcode);
+    if (!layout) {
+      for (const auto &[space, range] : written_by(command))
+        if (space == space_sram)
+          sram.forget(range.low, range.high);
+      continue;
+    }
     if (command.opcode == op_conv2d || command.opcode == op_depthwise) {
       command.origin_weights = origin(command.views[1]);
       command.origin_scales = origin(command.views[2]);
     }
-    const View &out = command.views[layout.operands.size() - 1];
+    const View &out = command.views[layout->operands.size() - 1];
     if (out.space != space_sram)
       continue;
     const Range written = range_of(out);

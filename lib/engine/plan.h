@@ -3,7 +3,8 @@
 //
 // A descriptor is what a command's fields hold, as i64: opcode, count of the numbers that follow, then the fields in the order of
 // `layouts()`, an operand as 18 numbers. What this engine does not know, or finds unsound, it leaves to its caller: `run` stops
-// before such a command, and the caller gives it its effect.
+// before such a command, and the caller gives it its effect. Under opcode -1 the numbers are triples of what the command writes:
+// space, first byte, one past the last.
 #pragma once
 
 #include <cstdint>
@@ -38,8 +39,15 @@ struct Packed {
   bool sound = true; // every scale record is one that a rescale has
 };
 
+struct Written {
+  std::int64_t space;
+  Range range;
+};
+
 struct Command {
   int opcode = -1;      // -1: left to the caller
+  bool foreign = false; // unknown from the start; `writes` says what it writes
+  std::vector<Written> writes;
   bool apart = false;   // the output lies over an input: all is read before anything is written
   View views[max_operands] = {};
   std::int64_t scalars[max_scalars] = {};
@@ -86,6 +94,7 @@ private:
   void reduce(const Command &command, const Memories &memories);
   void table(const Command &command, const Memories &memories);
   void resize(const Command &command, const Memories &memories);
+  void bilinear(const Command &command, const Memories &memories);
   void softmax_exp(const Command &command, const Memories &memories);
   void softmax_norm(const Command &command, const Memories &memories);
   std::shared_ptr<const Packed> packed_of(Command &command, const Memories &memories, const Path &path, bool depthwise);

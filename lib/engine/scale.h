@@ -25,6 +25,10 @@ enum Opcode : int {
 
 enum ElementwiseKind : std::int64_t { kind_add, kind_sub, kind_mul, kind_maximum, kind_minimum, kind_rescale, kind_copy };
 
+enum Average : std::int64_t { average_scale, average_half_away, average_half_up };
+
+enum ResizeRounding : std::int64_t { rounding_floor, rounding_half, rounding_bilinear };
+
 // One multiplier and shift: (v * m + round) >> s, in i64 that wraps as numpy's does.
 struct Scale {
   std::int64_t multiplier, shift, round, extra;

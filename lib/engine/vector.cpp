@@ -41,6 +41,25 @@ std::pair<std::int64_t, std::int64_t> row_reciprocal(std::int32_t row_sum) {
 
 std::int64_t floor_div(std::int64_t value, std::int64_t by) { return value / by - (value % by < 0); }
 
+// total / count, halves away from zero or up; count > 0.
+std::int64_t divided(std::int64_t total, std::int64_t count, bool half_up) {
+  if (half_up || total > 0)
+    return floor_div(total + count / 2, count);
+  return -((count / 2 - total) / count);
+}
+
+// A position between two inputs; see python/npuc/numerics/resize.py.
+struct Between {
+  std::int64_t lower, upper, weight;
+};
+
+Between between(std::int64_t at, const std::int64_t *axis, std::int64_t extent) {
+  const std::int64_t n = axis[0], p = at * axis[1] + axis[2];
+  const std::int64_t lower = std::clamp<std::int64_t>(floor_div(p, n), 0, extent - 1);
+  const std::int64_t upper = std::clamp<std::int64_t>(-floor_div(-p, n), 0, extent - 1);
+  return {lower, upper, lower == upper ? 0 : p - n * lower};
+}
+
 std::int64_t resized(std::int64_t at, const std::int64_t *axis, bool half, std::int64_t extent) {
   const std::int64_t numerator = axis[0], position = at * axis[1] + axis[2];
   std::int64_t index = floor_div(position, numerator);
@@ -84,6 +103,8 @@ void Plan::elementwise(const Command &command, const Memories &memories) {
   }
   const bool extremum = kind == kind_maximum || kind == kind_minimum, sum = kind == kind_add || kind == kind_sub;
   const bool double_round = f[12] != 0;
+  // a product, not a shift: the value may be negative
+  const std::int64_t raised = sum ? std::int64_t{1} << f[13] : 1;
   const Scale scale_a(sum ? f[3] : 0, sum ? f[4] : 2, double_round), scale_b(sum ? f[5] : 0, sum ? f[6] : 2, double_round);
   const Scale scale(extremum ? 0 : f[7], extremum ? 2 : f[8], double_round);
   const Bounds bounds(y, f[9], f[10], f[11]);
@@ -97,8 +118,8 @@ void Plan::elementwise(const Command &command, const Memories &memories) {
   std::int64_t of_a[256], of_b[256];
   const bool tables = sum && a.dtype == dtype_i8 && b.dtype == dtype_i8 && row * y.h * y.n >= 512;
   for (int v = 0; tables && v < 256; ++v) {
-    of_a[v] = scale_a(v - 128 - zp_a);
-    of_b[v] = scale_b(v - 128 - zp_b);
+    of_a[v] = scale_a((v - 128 - zp_a) * raised);
+    of_b[v] = scale_b((v - 128 - zp_b) * raised);
   }
   const std::int64_t sign = kind == kind_sub ? -1 : 1;
   for (std::int64_t i = 0; i < y.n; ++i)
@@ -124,7 +145,7 @@ void Plan::elementwise(const Command &command, const Memories &memories) {
           to[k] = bounds(scale(of_a[left[k] + 128] + sign * of_b[right[k] + 128]));
       else
         for (std::int64_t k = 0; k < row; ++k)
-          to[k] = bounds(scale(scale_a(left[k] - zp_a) + sign * scale_b(right[k] - zp_b)));
+          to[k] = bounds(scale(scale_a((left[k] - zp_a) * raised) + sign * scale_b((right[k] - zp_b) * raised)));
       if (!command.apart)
         write_values(y, memories, i, line, to);
     }
@@ -137,8 +158,9 @@ bool Plan::pool(const Command &command, const Memories &memories) {
   const std::int64_t *f = command.scalars;
   const bool average = f[0] == 1;
   const std::int64_t kernel_h = f[1], kernel_w = f[2], stride_h = f[3], stride_w = f[4];
+  const bool divides = average && f[10] != average_scale;
   std::vector<Scale> by_count;
-  if (average) {
+  if (average && !divides) {
     std::vector<std::int32_t> records(static_cast<std::size_t>(scales.elements()));
     read_all(scales, memories, records.data());
     for (std::int64_t r = 0; r < scales.w; ++r) {
@@ -178,7 +200,10 @@ bool Plan::pool(const Command &command, const Memories &memories) {
                 found[c] = std::max<std::int32_t>(found[c], from[c]);
         }
         std::int8_t *to = out.pixel(i, oy, ox);
-        if (average) {
+        if (divides) {
+          for (std::int64_t c = 0; c < x.c; ++c)
+            to[c] = static_cast<std::int8_t>(std::clamp(divided(found[c], inside, f[10] == average_half_up), f[7], f[8]));
+        } else if (average) {
           const Scale &scale = by_count[by_count.size() == 1 ? 0 : static_cast<std::size_t>(inside - 1)];
           for (std::int64_t c = 0; c < x.c; ++c)
             to[c] = static_cast<std::int8_t>(bounds(scale(found[c] - inside * f[5])));
@@ -251,7 +276,11 @@ void Plan::resize(const Command &command, const Memories &memories) {
   const View &x = command.views[0], &y = command.views[1];
   const std::int64_t *f = command.scalars;
   const std::int64_t row = x.w * x.c;
-  const bool half = f[6] == 1;
+  if (f[6] == rounding_bilinear) {
+    bilinear(command, memories);
+    return;
+  }
+  const bool half = f[6] == rounding_half;
   scratch.a.resize(static_cast<std::size_t>(command.apart ? row * x.n * x.h : row));
   scratch.values.resize(static_cast<std::size_t>(y.w * y.c));
   for (std::int64_t line = 0; command.apart && line < x.n * x.h; ++line)
@@ -264,6 +293,40 @@ void Plan::resize(const Command &command, const Memories &memories) {
         read_row(x, memories, i, source, scratch.a.data());
       for (std::int64_t column = 0; column < y.w; ++column)
         std::copy_n(from + resized(column, f + 3, half, x.w) * x.c, x.c, scratch.values.data() + column * y.c);
+      write_values(y, memories, i, line, scratch.values.data());
+    }
+}
+
+void Plan::bilinear(const Command &command, const Memories &memories) {
+  const View &x = command.views[0], &y = command.views[1];
+  const std::int64_t *f = command.scalars;
+  const std::int64_t row = x.w * x.c, n_y = f[0], n_x = f[3], unit = n_y * n_x;
+  // two rows at a time, or all of them where the result lies over them
+  scratch.a.resize(static_cast<std::size_t>(row * (command.apart ? x.n * x.h : 2)));
+  scratch.values.resize(static_cast<std::size_t>(y.w * y.c));
+  for (std::int64_t line = 0; command.apart && line < x.n * x.h; ++line)
+    read_row(x, memories, line / x.h, line % x.h, scratch.a.data() + line * row);
+  for (std::int64_t i = 0; i < y.n; ++i)
+    for (std::int64_t line = 0; line < y.h; ++line) {
+      const Between down = between(line, f, x.h);
+      const std::int32_t *top = scratch.a.data() + (command.apart ? (i * x.h + down.lower) * row : 0);
+      const std::int32_t *bottom = scratch.a.data() + (command.apart ? (i * x.h + down.upper) * row : row);
+      if (!command.apart) {
+        read_row(x, memories, i, down.lower, scratch.a.data());
+        read_row(x, memories, i, down.upper, scratch.a.data() + row);
+      }
+      std::int32_t *to = scratch.values.data();
+      for (std::int64_t column = 0; column < y.w; ++column) {
+        const Between across = between(column, f + 3, x.w);
+        const std::int64_t left = across.lower * x.c, right = across.upper * x.c;
+        for (std::int64_t c = 0; c < x.c; ++c) {
+          const std::int64_t upper = top[left + c] * (n_x - across.weight) + top[right + c] * across.weight;
+          const std::int64_t lower = bottom[left + c] * (n_x - across.weight) + bottom[right + c] * across.weight;
+          const std::int64_t total = upper * (n_y - down.weight) + lower * down.weight;
+          const std::int64_t size = ((total < 0 ? -total : total) + unit / 2) / unit;
+          *to++ = static_cast<std::int8_t>(total < 0 ? -size : size);
+        }
+      }
       write_values(y, memories, i, line, scratch.values.data());
     }
 }

@@ -16,7 +16,7 @@ from npuc.isa.depthwise_conv2d import DepthwiseConv2d
 from npuc.isa.dma import Dma
 from npuc.isa.elementwise import Elementwise, ElementwiseKind
 from npuc.isa.matmul import Matmul
-from npuc.isa.pool import Pool, PoolKind
+from npuc.isa.pool import Average, Pool, PoolKind
 from npuc.isa.records import pack_scales
 from npuc.isa.reduce import Reduce, ReduceKind
 from npuc.isa.resize import Resize, ResizeRounding
@@ -178,6 +178,7 @@ def elementwise(arena: Arena) -> Instruction:
         kind=kind, a=a, b=b, ofm=a if in_place else _output(arena, shape, a, out_dtype), zp_a=zero[0], zp_b=0 if one else zero[1], zp_out=zero[2],
         multiplier_a=m[0], shift_a=s[0] - 20, multiplier_b=m[1], shift_b=s[1] - 20, multiplier=m[2], shift=s[2], lo=lo, hi=hi,
         double_round=int(_chance(arena, 0.5)),
+        left_shift=_numbers(arena, 0, 21, 1)[0] if kind in (ElementwiseKind.ADD, ElementwiseKind.SUB) else 0,
     )  # fmt: skip
 
 
@@ -188,12 +189,13 @@ def pool(arena: Arena) -> Instruction:
     ifm = padded(_stored(arena, (batch, *image, channels)), pads, 33)
     rows, columns = (_out(ifm.padded_shape[1 + axis], kernel[axis], strides[axis], 1) for axis in range(2))
     kind = PoolKind(_numbers(arena, 0, 2, 1)[0])
+    average = Average(_numbers(arena, 0, 3, 1)[0])
     records = 1 if _chance(arena, 0.5) else kernel[0] * kernel[1]
     multiplier, shift = arena.scale(records)
     packed = np.frombuffer(pack_scales(np.zeros(records, np.int32), multiplier, shift), np.int8).reshape(1, 1, records, 10)
     lo, hi = _bounds(arena)
     return Pool(
-        kind=kind, ifm=ifm, scales=arena.put(packed, plain=True) if kind is PoolKind.AVG else Operand.absent(),
+        kind=kind, ifm=ifm, scales=arena.put(packed, plain=True) if kind is PoolKind.AVG and average is Average.SCALE else Operand.absent(), average=average,
         ofm=_output(arena, (batch, rows, columns, channels), ifm), kernel_h=kernel[0], kernel_w=kernel[1], stride_h=strides[0],
         stride_w=strides[1], zp_x=_numbers(arena, -128, 128, 1)[0], zp_out=_numbers(arena, -128, 128, 1)[0], lo=lo, hi=hi,
         double_round=int(_chance(arena, 0.5)),
@@ -231,10 +233,11 @@ def resize(arena: Arena) -> Instruction:
     dtype = [np.int8, np.int16, np.int32][_numbers(arena, 0, 3, 1)[0]]
     ifm = _stored(arena, (batch, rows, columns, channels), dtype)
     n_y, d_y, n_x, d_x = _numbers(arena, 1, 9, 4)
+    rounding = ResizeRounding(_numbers(arena, 0, 3 if dtype is np.int8 else 2, 1)[0])
     offsets = _numbers(arena, -9, 9, 2)
     return Resize(
         ifm=ifm, ofm=_output(arena, (batch, out_rows, out_columns, channels), ifm, ifm.dtype), scale_y_n=n_y, scale_y_d=d_y, offset_y=offsets[0],
-        scale_x_n=n_x, scale_x_d=d_x, offset_x=offsets[1], rounding=ResizeRounding(_numbers(arena, 0, 2, 1)[0]),
+        scale_x_n=n_x, scale_x_d=d_x, offset_x=offsets[1], rounding=rounding,
     )  # fmt: skip
 
 

@@ -173,8 +173,10 @@ def test_a_field_that_is_not_known_runs_in_numpy_where_it_says_something(caplog)
     truth = {space: image.copy() for space, image in arena.memory.items()}
     machine.run(commands, truth, kernels, order=range(3))
     with caplog.at_level(logging.DEBUG, "npuc"):
-        run = segment(commands, arena.memory)
+        run = segment(commands, arena.memory, constant_bytes=100)
     assert run.left_out == [2]
+    # it says what it writes: nothing of the constants
+    assert run.keeps_constants
     assert "command 2 (table in queue any of layer 'layer2') is executed by numpy" in caplog.text
     run.run(arena.memory)
     np.testing.assert_array_equal(arena.memory[Space.SRAM], truth[Space.SRAM])

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from npuc.errors import SimulationError
+from npuc.errors import NpucError, SimulationError
 from npuc.isa.base import Command, Instruction, Operand, Space
 from npuc.isa.sync import Signal, Wait
 from npuc.numerics import kernels
@@ -27,7 +27,7 @@ from npuc.sim.order import describe
 log = logging.getLogger("npuc")
 
 # what no instruction is: the native engine leaves it to us
-_UNKNOWN = (-1, 0)
+_UNKNOWN = -1
 
 
 class _Form(NamedTuple):
@@ -102,15 +102,25 @@ def descriptors(instructions: Sequence[Instruction]) -> np.ndarray:
     for instruction in instructions:
         numbers = done.get(id(instruction))
         if numbers is None:
-            numbers = done[id(instruction)] = _fitting(_numbers(instruction))
+            numbers = done[id(instruction)] = _fitting(_numbers(instruction) or _foreign(instruction))
         found += numbers
     return np.array(found, np.int64)
 
 
-def _fitting(numbers: tuple[int, ...] | None) -> tuple[int, ...]:
+def _foreign(instruction: Instruction) -> tuple[int, ...]:
+    """What the native engine is told of a command that it does not run: the bytes it writes."""
+    try:
+        ranges = [(view.space, extent.low, extent.high) for view in instruction.writes() for extent in view.extents()]
+    except NpucError:
+        # it will say so when it is executed
+        ranges = []
+    return (_UNKNOWN, 3 * len(ranges), *itertools.chain.from_iterable(ranges))
+
+
+def _fitting(numbers: tuple[int, ...]) -> tuple[int, ...]:
     """Numbers beyond 64 bits stand in no program file, but a program made by hand may hold them."""
-    if numbers is None or max(numbers) >= 1 << 63 or min(numbers) < -(1 << 63):
-        return _UNKNOWN
+    if max(numbers) >= 1 << 63 or min(numbers) < -(1 << 63):
+        return (_UNKNOWN, 0)
     return numbers
 
 
