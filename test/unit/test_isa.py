@@ -73,6 +73,13 @@ ANY_INSTRUCTION = st.sampled_from(INSTRUCTIONS).flatmap(
 )
 
 
+def test_a_field_of_a_later_version_stands_at_the_end_and_changes_nothing_by_default():
+    for cls in INSTRUCTIONS:
+        versions = [item.metadata.get("since", 0) for item in fields(cls)]
+        assert versions == sorted(versions), cls.__name__
+        assert all(int(item.default) == 0 for item, version in zip(fields(cls), versions, strict=True) if version)
+
+
 @given(ANY_INSTRUCTION)
 def test_fields_come_back_from_their_bytes(instruction):
     packed = encode_instruction(instruction)
