@@ -17,6 +17,7 @@ from npuc.passes.base import operations, target_of
 from npuc.passes.npu_partition import NpuPartition, host_ops
 from npuc.passes.pipeline import run_passes
 from npuc.report.profile import profile
+from npuc.report.table import render_fallbacks
 from npuc.runtime import load
 from npuc.targets import get
 from npuc.validate import Validator, difference, random_inputs
@@ -237,6 +238,30 @@ def test_a_message_speaks_of_the_op_that_a_user_knows_and_not_of_what_a_lowering
         run_passes(module, ["npu-partition"])
     assert caught.value.message == "'aten.sort.default' is no op of npuc: neither the NPU nor the host can run it"
     assert (caught.value.layer, caught.value.found) == ("head", "linalg.exp of math.exp: 4xf32, 4xf32 -> 4xf32")
+
+
+# what it costs -------------------------------------------------------------------------------------
+
+
+def test_the_table_names_layer_reason_and_bytes_and_leaves_out_the_conversions_at_the_edges():
+    program = run_forced(chain("conv2d", "clamp", "conv2d"), "edge-256", "clamp2")
+    found = profile(program)
+    text = render_fallbacks(found)
+    assert "clamp2" in text and "put on the host by name" in text
+    assert "host: 1 ops around 2 NPU segments, 2 transfers of 1.0 KiB in all; not in the cycles above" in text
+    (op,) = found.to_dict()["host_ops"]
+    assert (op["layer"], op["bytes_in"], op["bytes_out"], op["transfers"], op["transfer_bytes"], op["edge"]) == ("clamp2", 512, 512, 2, 1024, False)
+    assert render_fallbacks(profile(run_forced(chain("conv2d"), "edge-256", ""))) == ""
+
+
+def test_the_hosts_time_is_told_after_a_run_and_apart_from_the_cycles():
+    loaded = load(run_forced(chain("conv2d", "clamp", "conv2d"), "edge-256", "clamp2"))
+    cycles = loaded.cycles
+    assert loaded.host_seconds is None
+    loaded.run(*(np.zeros(loaded.program.tensor(port.tensor_id).shape, np.int8) for port in loaded.program.inputs))
+    assert loaded.host_seconds > 0
+    assert loaded.cycles == cycles
+    assert "ms on this computer" in str(profile(loaded.program, host_seconds=loaded.host_seconds))
 
 
 # schedules, validation -----------------------------------------------------------------------------

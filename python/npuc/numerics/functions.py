@@ -64,6 +64,7 @@ def celu(x: np.ndarray, alpha: float = 1.0) -> np.ndarray:
 FUNCTIONS: dict[str, Function] = {
     "abs": Function(np.abs),
     "add_scalar": Function(lambda x, value, alpha: x + value * alpha, ("value", "alpha")),
+    "atan": Function(np.arctan),
     "ceil": Function(np.ceil),
     "celu": Function(celu, ("alpha",)),
     "clamp": Function(lambda x, low, high: np.clip(x, low, high), ("min", "max")),
@@ -81,6 +82,8 @@ FUNCTIONS: dict[str, Function] = {
     "hardswish": Function(lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "leaky_relu": Function(lambda x, slope: np.where(x >= 0, x, x * slope), ("negative_slope",)),
     "log": Function(np.log),
+    "log1p": Function(np.log1p),
+    "log2": Function(np.log2),
     "log_sigmoid": Function(lambda x: np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))),
     "mish": Function(lambda x: x * np.tanh(softplus(x))),
     "mul_scalar": Function(lambda x, value: x * value, ("value",)),
@@ -89,6 +92,7 @@ FUNCTIONS: dict[str, Function] = {
     "reciprocal": Function(np.reciprocal),
     "relu": Function(lambda x: np.maximum(x, 0)),
     "relu6": Function(lambda x: np.clip(x, 0, 6)),
+    "round": Function(np.rint),
     "rsqrt": Function(lambda x: 1 / np.sqrt(x)),
     "rsub_scalar": Function(lambda x, value, alpha: value - x * alpha, ("value", "alpha")),
     "selu": Function(lambda x: elu(x, _SELU_ALPHA, _SELU_SCALE)),
@@ -101,6 +105,7 @@ FUNCTIONS: dict[str, Function] = {
     "square": Function(np.square),
     "sub_scalar": Function(lambda x, value, alpha: x - value * alpha, ("value", "alpha")),
     "tanh": Function(np.tanh),
+    "trunc": Function(np.trunc),
 }
 
 

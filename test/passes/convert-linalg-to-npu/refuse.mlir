@@ -12,16 +12,16 @@ func.func @flipped(%arg0: tensor<4xi8>) -> tensor<4xi8> {
 
 // -----
 
-// Division of two activations: the op itself is named, not the constants and empty tensors around it.
+// The remainder of two activations: the op itself is named, not the constants and empty tensors around it.
 #map = affine_map<(d0) -> (d0)>
-func.func @divided(%arg0: tensor<4xi8>, %arg1: tensor<4xi8>) -> tensor<4xi8> {
+func.func @remainder(%arg0: tensor<4xi8>, %arg1: tensor<4xi8>) -> tensor<4xi8> {
   %a = "npu.dequantize"(%arg0) {scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
   %b = "npu.dequantize"(%arg1) {scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
   %empty = tensor.empty() : tensor<4xf32>
   // expected-error @+1 {{'linalg.generic' has no form on the NPU}}
   %0 = linalg.generic {indexing_maps = [#map, #map, #map], iterator_types = ["parallel"]} ins(%a, %b : tensor<4xf32>, tensor<4xf32>) outs(%empty : tensor<4xf32>) {
   ^bb0(%in: f32, %in_0: f32, %out: f32):
-    %1 = arith.divf %in, %in_0 : f32
+    %1 = arith.remf %in, %in_0 : f32
     linalg.yield %1 : f32
   } -> tensor<4xf32>
   %2 = "npu.quantize"(%0) {hi = 127 : i64, lo = -128 : i64, scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xf32>) -> tensor<4xi8>

@@ -4,7 +4,7 @@
 One pattern file an op, found by walking this folder. A pattern names the producers it starts from (`ROOTS`) and is tried at
 every npu.quantize whose operand such an op makes, clamps in between peeled off; it works in NHWC and leaves the transposes to
 npu-cancel-layouts. Where none fits, the quantize moves in front of an op that only moves or chooses values, and they are tried
-again. Float functions at the program's edge become host ops; constants become npu.constant. What is left then is refused by the
+again. Float functions that stay float become host ops, wherever they stand; constants become npu.constant. What is left then is refused by the
 layer's name, with the rule that it breaks.
 """
 
@@ -18,6 +18,7 @@ from types import ModuleType
 from torch_mlir import ir
 
 from npuc.passes.base import Pass, apply_patterns, defining, operations
+from npuc.passes.convert_linalg_to_npu._float import raise_float
 from npuc.passes.convert_linalg_to_npu._match import Root, root_key, root_of
 from npuc.passes.convert_linalg_to_npu._refuse import refuse_leftovers
 from npuc.passes.convert_linalg_to_npu._sink import sunk
@@ -30,6 +31,7 @@ class ConvertLinalgToNpu(Pass):
     def run(self, module: ir.Module) -> None:
         _raise_quantized(module)
         apply_patterns(module, *((name, pattern) for file in _files() for name, pattern in getattr(file, "PATTERNS", ())))
+        raise_float(module)
         _erase_dead(module)
         refuse_leftovers(module)
 

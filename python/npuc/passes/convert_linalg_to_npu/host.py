@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Float functions that stay float, at the program's edge -> npu.float_unary, npu.float_softmax and npu.float_log_softmax on the host."""
+"""Float functions that stay float -> npu.float_unary, npu.float_softmax and npu.float_log_softmax on the host."""
 
 from npuc.dialects.attrs import from_attr
 from npuc.passes.base import replace_op
