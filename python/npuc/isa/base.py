@@ -3,6 +3,7 @@
 
 import enum
 import functools
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
@@ -61,12 +62,12 @@ class Extent:
     counts: tuple[int, ...] = ()
     strides: tuple[int, ...] = ()
 
-    @property
+    @functools.cached_property
     def low(self) -> int:
         """First byte touched."""
         return self.start + sum((n - 1) * s for n, s in zip(self.counts, self.strides, strict=True) if s < 0)
 
-    @property
+    @functools.cached_property
     def high(self) -> int:
         """One past the last byte touched."""
         return self.start + self.run_bytes + sum((n - 1) * s for n, s in zip(self.counts, self.strides, strict=True) if s > 0)
@@ -93,12 +94,15 @@ class Extent:
         return bool((hit_below | hit_above).any())
 
 
+_stride_length = operator.itemgetter(0)
+
+
 def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
     """Fold contiguous inner dimensions into one run."""
     run, counts, kept = element_bytes, [], []
-    for extent, stride in sorted(zip(shape, strides, strict=True), key=lambda pair: abs(pair[1])):
-        if extent == 1 or stride == 0:
-            continue
+    dims = [(abs(stride), extent, stride) for extent, stride in zip(shape, strides, strict=True) if extent != 1 and stride]
+    # a dense view lists its dimensions from the longest stride to the shortest; equal strides keep their order
+    for _, extent, stride in sorted(dims, key=_stride_length):
         if stride == run and not counts:
             run *= extent
         else:
@@ -193,6 +197,11 @@ class Operand:
 
     def extents(self) -> tuple[Extent, ...]:
         """The exact bytes the view touches."""
+        return self._extents
+
+    # asked by the decoder first and by the hazard check again
+    @functools.cached_property
+    def _extents(self) -> tuple[Extent, ...]:
         if not self.present or self.elements == 0:
             return ()
         n, _, width, channels = self.shape
