@@ -4,6 +4,7 @@
 #
 #   make demo     EfficientNet-Lite0 on photos: compile, run on the simulator, compare, profile
 #   make test     lit and pytest, all of it
+#   make sanitize   the kernels under the address and undefined-behaviour sanitizers
 #   make check    ruff, pyright, import-linter, house tests
 #   make golden   writes the golden files anew: look at the diff before committing it
 #   make bench    the figures of the notes: compile time, cycles, accuracy
@@ -26,7 +27,7 @@ TEST_PROCESSES ?= 2
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard README.md) LICENSE THIRD_PARTY.md \
   $(shell find python dialects lib \( -name __pycache__ -o -name '_native*' -o -path python/npuc/dialects \) -prune -o \( -type d -o -type f \) -print)
 
-.PHONY: help demo test check golden bench docs wheel clean
+.PHONY: help demo test sanitize check golden bench docs wheel clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -63,6 +64,19 @@ demo: $(DEMO)
 test: $(DEV)
 	@$(BIN)/lit -sv -j$(TEST_PROCESSES) --allow-empty-runs test; lit_status=$$?; \
 	 $(BIN)/python -m pytest -q -n $(TEST_PROCESSES) && exit $$lit_status
+
+# The sanitizers' libraries must be there before Python is. What Python itself leaks is not looked at.
+SANITIZED := build/sanitize/npuc
+sanitize: $(DEV)
+	mkdir -p $(SANITIZED)
+	find python/npuc -mindepth 1 -maxdepth 1 ! -name '_native*' ! -name __pycache__ -exec ln -sfn $(CURDIR)/{} $(SANITIZED) \;
+	ln -sfn $(CURDIR)/dialects $(SANITIZED)/dialects
+	$(BIN)/cmake -S . -B build/sanitize/cmake -G Ninja -DNPUC_SANITIZE=ON -DNPUC_REQUIRE_NATIVE=ON \
+	  -DNPUC_MODULE_DIR=$(CURDIR)/$(SANITIZED) -DPython_EXECUTABLE=$(CURDIR)/$(BIN)/python
+	$(BIN)/cmake --build build/sanitize/cmake
+	ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/build/sanitize \
+	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
+	  $(BIN)/python -m pytest -q -p no:cacheprovider test/unit/test_native_engine.py test/unit/test_native_kernels.py test/unit/test_native_timing.py
 
 check: $(DEV)
 	$(BIN)/ruff check .

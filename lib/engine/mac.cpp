@@ -84,7 +84,7 @@ std::shared_ptr<const Packed> Plan::packed_of(Command &command, const Memories &
     std::memcpy(&made->bias[at], record, 4);
     std::memcpy(&multiplier, record + 4, 4);
     std::memcpy(&shift, record + 8, 2);
-    if (multiplier < 0 || (multiplier && multiplier < 1 << 30) || shift < 2 || shift > 62) {
+    if (multiplier < 0 || shift < 2 || shift > 62) {
       made->sound = false;
       return made;
     }

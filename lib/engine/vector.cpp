@@ -171,7 +171,7 @@ bool Plan::pool(const Command &command, const Memories &memories) {
       std::uint16_t shift;
       std::memcpy(&multiplier, bytes + 4, 4);
       std::memcpy(&shift, bytes + 8, 2);
-      if (multiplier < 0 || (multiplier && multiplier < 1 << 30) || shift < 2 || shift > 62)
+      if (multiplier < 0 || shift < 2 || shift > 62)
         return false;
       by_count.emplace_back(multiplier, shift, f[9] != 0);
     }

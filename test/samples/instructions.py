@@ -66,6 +66,7 @@ def _scales(arena: Arena, count: int) -> Operand:
     if _chance(arena, 0.2):
         # scales of one and more, where a result leaves i32 before it is clamped
         shift = arena.random.integers(2, 63, count).astype(np.int32)
+        multiplier = arena.random.integers(0, 1 << 31, count)
     bias = arena.random.integers(-(1 << 24), 1 << 24, count)
     return arena.put(np.frombuffer(pack_scales(bias, multiplier, shift), np.int8).reshape(1, 1, count, 10), plain=True)
 
