@@ -4,10 +4,12 @@
 from collections.abc import Callable
 
 import numpy as np
+import tflite
 
 from samples.tflite_files import Op, Tensor, network
 
 Rng = np.random.Generator
+TYPES = tflite.TensorType
 SAME, VALID = 0, 1
 
 
@@ -463,10 +465,18 @@ def gather(rng: Rng, x: Tensor) -> bytes:
     return one("GATHER", (x, Tensor.constant(np.arange(start, start + count), "INT32")), y, "GatherOptions", 2, Axis=axis)
 
 
+def cast(rng: Rng) -> bytes:
+    """Of codes, which end a program as wider integers."""
+    result = pick(rng, "INT16", "INT32")
+    x = quantized(rng, *any_shape(rng))
+    fields = {"InDataType": TYPES.INT8, "OutDataType": getattr(TYPES, result)}
+    return one("CAST", (x,), Tensor(x.shape, result), "CastOptions", 1, **fields)
+
+
 def arg_max(rng: Rng, x: Tensor) -> bytes:
     axis = upto(rng, 3)
     y = Tensor(tuple(e for i, e in enumerate(x.shape) if i != axis), pick(rng, "INT32", "INT64"))
-    kind = getattr(__import__("tflite").TensorType, y.dtype)
+    kind = getattr(TYPES, y.dtype)
     return one("ARG_MAX", (x, Tensor.constant([axis], "INT32")), y, "ArgMaxOptions", 2, OutputType=kind)
 
 
@@ -489,4 +499,5 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "UNPACK": moved(unpack), "PACK": moved(pack), "SLICE": moved(slice_), "STRIDED_SLICE": moved(strided_slice), "RESHAPE": moved(reshape),
     "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth), "DEPTH_TO_SPACE": moved(depth_to_space),
     "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max),
+    "CAST": cast,
 }  # fmt: skip

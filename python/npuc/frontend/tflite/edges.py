@@ -5,7 +5,8 @@ from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.ops._checks import RANGES
 from npuc.ops.argmax import Argmax
-from npuc.ops.base import TensorType
+from npuc.ops.base import NUMPY_DTYPES, TensorType
+from npuc.ops.cast import Cast
 from npuc.ops.dequantize import Dequantize
 from npuc.ops.quantize import Quantize
 from npuc.ops.rescale import Rescale
@@ -42,4 +43,17 @@ def arg_max(g: Importer, op: FileOp) -> None:
     g.finish(g.emit(Argmax, [g.value(x)], TensorType((), g.tensor(y).dtype), axis=axis % rank))
 
 
-CONVERTERS = {"QUANTIZE": quantize, "DEQUANTIZE": dequantize, "ARG_MAX": arg_max}
+def cast(g: Importer, op: FileOp) -> None:
+    """Of codes and integers as they stand, on the host."""
+    x, y = op.inputs[0], op.outputs[0]
+    known = g.known(x)
+    if known is not None and g.file(x).dtype != "ui8":
+        g.fold(known.astype(NUMPY_DTYPES[g.tensor(y).dtype]))
+        return
+    for index in (x, y):
+        if g.file(index).dtype not in ("i1", "i8", "i16", "i32"):
+            raise g.refuse("element types of a cast", found=f"{g.file(x).dtype} to {g.file(y).dtype}", wanted="bool, int8, int16 and int32")
+    g.finish(g.emit(Cast, [g.value(x)], g.tensor(y)))
+
+
+CONVERTERS = {"QUANTIZE": quantize, "DEQUANTIZE": dequantize, "ARG_MAX": arg_max, "CAST": cast}
