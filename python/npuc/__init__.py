@@ -10,12 +10,17 @@ from npuc.version import __version__
 
 if TYPE_CHECKING:
     from npuc.api import CompiledModel, LoadedModel, compile, load
+    from npuc.errors import NpucError
 
-__all__ = ["CompiledModel", "LoadedModel", "__version__", "compile", "load"]
+__all__ = ["CompiledModel", "LoadedModel", "NpucError", "__version__", "compile", "load"]
 
 
 def __getattr__(name: str) -> Any:
     """The API on first use."""
+    if name == "NpucError":
+        from npuc.errors import NpucError
+
+        return NpucError
     if name in __all__:
         from npuc import api
 

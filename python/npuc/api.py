@@ -170,8 +170,10 @@ def compile(
     from npuc.validate import Validator
 
     machine = targets.get(target, sram_kib)
+    _check_folder(save_stages)
     if isinstance(model, str | os.PathLike):
         model = _load_exported(Path(model))
+    _check_model(model)
     if example_inputs is None:
         example_inputs = _own_examples(model)
     seconds: dict[str, float] = {}
@@ -307,6 +309,19 @@ def _load_exported(path: Path) -> Any:
     except Exception as error:  # torch raises RuntimeError, KeyError, zipfile and pickle errors alike
         found = str(error).strip().split("\n")[0]
         raise UserInputError(f"'{path.name}' cannot be loaded", found=found, wanted="a file that torch.export.save wrote") from error
+
+
+def _check_model(model: Any) -> None:
+    import torch
+
+    if not isinstance(model, torch.nn.Module | torch.export.ExportedProgram):
+        wanted = "a torch.nn.Module, an ExportedProgram, or the path of a model file"
+        raise UserInputError("the model is nothing that can be compiled", found=type(model).__name__, wanted=wanted)
+
+
+def _check_folder(path: Any) -> None:
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise UserInputError("save_stages is no path", found=repr(path), wanted="the name of a folder")
 
 
 def _own_examples(model: Any) -> Any:

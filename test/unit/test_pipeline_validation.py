@@ -128,14 +128,14 @@ def plant_convert(monkeypatch):
     monkeypatch.setattr(convert_npu_to_npu_cmd, "compute_commands", wrong)
 
 
-# plant, pass, layer (the number counts the network's ops; "": any), op
+# plant, pass, layer (the number counts the network's ops), op; "": any
 PLANTED = (
     (plant_fuse_activations, "npu-fuse-activations", "conv2d2", "npu.conv2d"),
     (plant_fuse_pads, "npu-fuse-pads", "conv2d5", "npu.conv2d"),
     (plant_partition, "npu-partition", "conv2d2", "npu.conv2d"),
     (plant_schedule, "npu-schedule", "conv2d1", "npu.conv2d"),
-    # tiles have no counterpart in the whole module: what they are put together to has
-    (plant_tile, "npu-tile", "", "npu.copy"),
+    # tiles have no counterpart in the whole module: what they are put together to has, and the schedule says by which op
+    (plant_tile, "npu-tile", "", ""),
     (plant_place_buffers, "npu-place-buffers", "conv2d5", "npu.conv2d"),
     (plant_convert, "convert-npu-to-npu-cmd", "conv2d2", "npu_cmd.conv2d"),
 )

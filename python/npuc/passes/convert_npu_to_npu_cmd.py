@@ -31,6 +31,7 @@ from npuc.passes.npu_place_buffers import (
     consumer_spec,
     insertion,
     is_params,
+    refuse_untiled,
     space_of,
 )
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
@@ -47,6 +48,7 @@ class ConvertNpuToNpuCmd(Pass):
         target = target_of(module)
         for function in functions(module):
             if PLACEMENT_ATTRIBUTE not in function.operation.attributes:
+                refuse_untiled(function.operation, "npu-place-buffers")
                 continue
             placement = from_attr(function.operation.attributes[PLACEMENT_ATTRIBUTE])
             block = function.operation.regions[0].blocks[0]

@@ -16,9 +16,9 @@ from torch_mlir import ir
 from npuc.dialects.attrs import Placement, from_attr, to_attr
 from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.group import is_cast, unpacked
-from npuc.errors import DoesNotFit, InternalError
-from npuc.passes._segment import on_npu
-from npuc.passes.base import Pass, functions, target_of
+from npuc.errors import DoesNotFit, InternalError, UserInputError
+from npuc.passes._segment import npu_ops, on_npu
+from npuc.passes.base import Pass, functions, refusal, target_of
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE
 from npuc.plan import place as plan_place
 from npuc.plan.graph import row_bytes, rows
@@ -40,6 +40,7 @@ class NpuPlaceBuffers(Pass):
             buffers = _Buffers()
             buffers.read(function.operation)
             if not buffers.found:
+                refuse_untiled(function.operation, "npu-tile")
                 continue
             placements = [_place(function, buffers, number, target) for number in range(buffers.segment + 1)]
             top = 0
@@ -237,6 +238,17 @@ class _Buffers:
 def group_segment(group: ir.Operation) -> int:
     """The number of the NPU segment that an npu.group belongs to."""
     return from_attr(group.attributes["info"]).get("segment", 0)
+
+
+def refuse_untiled(function: ir.Operation, missing: str) -> None:
+    """A pass that finds none of what `missing` leaves says so, where there is something to do.
+
+    Raises:
+        UserInputError: NPU ops stand there untouched.
+    """
+    op = next(npu_ops(function), None)
+    if op is not None:
+        raise refusal(op, UserInputError, f"'{op.name}' has not been tiled and placed", wanted=f"the output of {missing}", advice=f"run {missing} first")
 
 
 def space_of(value: ir.Value) -> Placement | None:

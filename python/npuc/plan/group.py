@@ -46,7 +46,7 @@ class Groups:
         self.graph, self.target = graph, target
         self.footprints = Footprints(graph)
         self._cycles: dict[tuple[int, int], int] = {}
-        self._groups: dict[tuple[int, int, bool, int], list[Candidate]] = {}
+        self._groups: dict[tuple[int, int, int], list[Candidate]] = {}
         self.keep_bytes = 0
         self._profiles: dict[tuple[int, int, int, bool], Profile] = {}
         self.considered = 0
@@ -231,13 +231,9 @@ class Groups:
                     heights.append(candidate)
         return heights
 
-    def options(self, first: int, end: int, thorough: bool) -> list[Candidate]:
-        """Ways to run nodes first .. end - 1 as one group.
-
-        Args:
-            thorough: try every stripe height; else stop once shorter stripes cost more and fit already.
-        """
-        key = (first, end, thorough, self.keep_bytes)
+    def options(self, first: int, end: int) -> list[Candidate]:
+        """Ways to run nodes first .. end - 1 as one group: every stripe height, parameters held or fetched again."""
+        key = (first, end, self.keep_bytes)
         if key in self._groups:
             return self._groups[key]
         members = tuple(range(first, end))
@@ -250,8 +246,6 @@ class Groups:
                 found.append(self.evaluate(members, height, hold=False))
             if end - first == 1:
                 found += self._alone(first, height, striped, parameters)
-            if not thorough and len(found) > 2 and found[-1].peak_bytes < self.target.sram.bytes // 3:
-                break
         self._groups[key] = found
         return found
 
@@ -280,7 +274,7 @@ class Groups:
 
     def best(self, first: int, end: int, budget_bytes: int) -> Candidate | None:
         """The cheapest way to run nodes first .. end - 1 as one group within `budget_bytes`."""
-        fitting = [c for c in self.options(first, end, thorough=end - first == 1) if c.peak_bytes <= budget_bytes]
+        fitting = [c for c in self.options(first, end) if c.peak_bytes <= budget_bytes]
         return min(fitting, key=lambda c: (c.cycles, c.peak_bytes), default=None)
 
 

@@ -83,7 +83,7 @@ def _floors(ways: Groups) -> list[int]:
 
 def _refuse(ways: Groups, index: int) -> None:
     node = ways.graph.nodes[index]
-    smallest = min(candidate.peak_bytes for candidate in ways.options(index, index + 1, thorough=True))
+    smallest = min(candidate.peak_bytes for candidate in ways.options(index, index + 1))
     capacity = ways.target.sram.bytes
     raise DoesNotFit(
         f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {ways.target.name}",
@@ -148,7 +148,7 @@ def search(graph: Graph, target: Target) -> Result:
 def _refuse_whole(ways: Groups) -> None:
     """Every op fits alone, and no placement of all buffers was found."""
     graph, capacity = ways.graph, ways.target.sram.bytes
-    tightest = max(range(len(graph.nodes)), key=lambda index: min(one.peak_bytes for one in ways.options(index, index + 1, thorough=True)))
+    tightest = max(range(len(graph.nodes)), key=lambda index: min(one.peak_bytes for one in ways.options(index, index + 1)))
     node = graph.nodes[tightest]
     raise DoesNotFit(
         f"no placement in the SRAM of {ways.target.name} was found",

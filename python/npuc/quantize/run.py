@@ -150,6 +150,9 @@ def _checked_examples(example_inputs) -> tuple:
     if not isinstance(example_inputs, (tuple, list)) or not all(isinstance(x, torch.Tensor) for x in example_inputs):
         found = type(example_inputs).__name__
         raise UserInputError("example_inputs must be tensors", found=found, wanted="a tuple of tensors, one an argument")
+    empty = [tuple(x.shape) for x in example_inputs if x.numel() == 0]
+    if empty:
+        raise UserInputError("an example input has no elements", found=empty[0], wanted="extents of at least 1")
     # torch.export takes one tensor given twice for one input
     return tuple(x.clone() for x in example_inputs)
 

@@ -36,8 +36,8 @@ def get(name: str, sram_kib: int | None = None) -> Target:
     machine = machines[name]
     if sram_kib is None:
         return machine
-    if not 1 <= sram_kib <= MAX_SRAM_KIB:
-        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib} KiB", wanted=f"1 .. {MAX_SRAM_KIB} KiB")
+    if type(sram_kib) is not int or not 1 <= sram_kib <= MAX_SRAM_KIB:
+        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib!r} KiB", wanted=f"a whole number, 1 .. {MAX_SRAM_KIB} KiB")
     return machine.with_sram(sram_kib * 1024)
 
 
