@@ -320,7 +320,8 @@ def concatenation(rng: Rng, x: Tensor) -> bytes:
     parts, total = [x], x.shape[axis]
     for _ in range(upto(rng, 3)):
         extent = upto(rng, 4)
-        parts.append(quantized(rng, *(extent if i == axis else e for i, e in enumerate(x.shape)), like=x))
+        other = None if x.dtype == "UINT8" and rng.random() < 0.5 else x
+        parts.append(quantized(rng, *(extent if i == axis else e for i, e in enumerate(x.shape)), dtype=x.dtype, like=other))
         total += extent
     y = quantized(rng, *(total if i == axis else e for i, e in enumerate(x.shape)), like=x)
     return one("CONCATENATION", tuple(parts), y, "ConcatenationOptions", 2, Axis=pick(rng, axis, axis - 4))

@@ -179,3 +179,12 @@ def _inverse_root(value: int) -> tuple[int, int]:
     if shift < 0:
         x, shift = x << -shift, 0
     return x, -shift
+
+
+def concatenation_table(scale_in: float, zp_in: int, scale_out: float, zp_out: int) -> np.ndarray:
+    """CONCATENATION of uint8 codes with another scale than the result's, moved by 128: in single precision, halves away from zero."""
+    codes = (CODES + 128).astype(np.float32)
+    scale = np.float32(scale_in) * (np.float32(1) / np.float32(scale_out))
+    y = codes * scale + np.float32(-(zp_in + 128)) * scale
+    whole = np.trunc(y)
+    return _stored((whole + np.where(np.abs(y - whole) >= 0.5, np.copysign(1.0, y), 0.0)).astype(np.int64), zp_out)

@@ -6,12 +6,14 @@ from torch_mlir import ir
 
 from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
+from npuc.numerics.tflite import concatenation_table
 from npuc.ops.base import TensorType
 from npuc.ops.concat import Concat
 from npuc.ops.gather import Gather
 from npuc.ops.pad import Pad
 from npuc.ops.reshape import Reshape
 from npuc.ops.slice import Slice
+from npuc.ops.table import Table
 from npuc.ops.transpose import Transpose
 
 
@@ -42,15 +44,23 @@ def pad(g: Importer, op: FileOp) -> None:
 
 
 def concatenation(g: Importer, op: FileOp) -> None:
-    """Inputs of other scales are rescaled first."""
+    """Inputs of uint8 may have other scales than the result; those go through a table."""
     rank = len(g.tensor(op.outputs[0]).shape)
     axis = g.option("Axis")
     if not -rank <= axis < rank:
         raise g.refuse("axis", found=axis, wanted=f"-{rank}..{rank - 1}")
-    for index in op.inputs:
-        if g.file(index).scales[:1] != g.file(op.outputs[0]).scales[:1] or g.zero_point(index) != g.zero_point(op.outputs[0]):
-            raise g.refuse("scales of the inputs", found=g.file(index).scales[:1], wanted="that of the result")
-    g.finish(g.emit(Concat, [g.value(index) for index in op.inputs], axis=axis % rank))
+    if g.option("FusedActivationFunction", 0):
+        raise g.refuse("fused activation", found=g.option("FusedActivationFunction"), wanted="none")
+    g.finish(g.emit(Concat, [_in_scale_of(g, index, op.outputs[0]) for index in op.inputs], axis=axis % rank))
+
+
+def _in_scale_of(g: Importer, index: int, result: int) -> ir.Value:
+    if g.file(index).scales[:1] == g.file(result).scales[:1] and g.zero_point(index) == g.zero_point(result):
+        return g.value(index)
+    if g.file(index).dtype != "ui8":
+        raise g.refuse("scales of the inputs", found=g.file(index).scales[:1], wanted="that of the result, or uint8")
+    entries = concatenation_table(g.scale(index), g.zero_point(index), g.scale(result), g.zero_point(result))
+    return g.emit(Table, [g.value(index), entries])
 
 
 def transpose(g: Importer, op: FileOp) -> None:
