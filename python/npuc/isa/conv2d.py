@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.base import DType, Instruction, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import Layout, LoopOrder, MacWork, block_refusals, choose_block, dense_params, mac_cost, output_shape, pads_of
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
+from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
 from npuc.targets.base import Target
 
 
@@ -25,7 +26,7 @@ class Conv2d(Instruction):
     unit: ClassVar[Unit] = Unit.MAC
 
     ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
-    weights: Operand = operand("weights i8 [O, KH, KW, C / groups]", role="in")
+    weights: Operand = operand("weights i8 [O, KH, KW, C / groups], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
     ofm: Operand = operand("output i8 [N, OH, OW, O], or i32: the accumulators", role="out")
@@ -44,16 +45,27 @@ class Conv2d(Instruction):
     block_w: int = u16("columns of an output block", 1)
     block_c: int = u16("channels of an output block, within a group", 1)
     loop_order: LoopOrder = choice(LoopOrder, "which loop over blocks stands outside")
+    packed: int = u8(PACKED_DOC, since=2)
+    kernel_h: int = u8("rows of the kernel of packed weights, else 0", since=2)
+    kernel_w: int = u8("columns of the kernel of packed weights, else 0", since=2)
+
+    @property
+    def weight_shape(self) -> Shape4:
+        """O, KH, KW, C / groups."""
+        if not self.packed:
+            return self.weights.shape
+        return self.ofm.shape[3], self.kernel_h, self.kernel_w, self.ifm.shape[3] // max(self.groups, 1)
 
     def work(self) -> MacWork:
         """What the cost depends on."""
-        out_channels, kernel_h, kernel_w, in_channels = self.weights.shape
+        out_channels, kernel_h, kernel_w, in_channels = self.weight_shape
         n, height, width, _ = self.ofm.shape
         return MacWork(
             images=n, matrices=1, out=(height, width, out_channels // self.groups), in_channels=in_channels, groups=self.groups, channel_step=0,
             kernel=(kernel_h, kernel_w), strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             image=self.ifm.shape[1:3], pads=pads_of(self.ifm), ifm=Layout.of(self.ifm), ofm=Layout.of(self.ofm), weights=self.weights.space,
             output_kind="table" if self.table.present else "clamp", params=dense_params(self.scales, self.table),
+            weight_bytes=self.weights.elements if self.packed else 0,
         )  # fmt: skip
 
     def blocked(self, target: Target) -> "Conv2d":
@@ -76,7 +88,9 @@ class Conv2d(Instruction):
 
     def problems(self) -> Iterator[str]:
         yield from mac_problems(self)
-        out_channels, kernel_h, kernel_w, in_channels = self.weights.shape
+        out_channels, kernel_h, kernel_w, in_channels = self.weight_shape
+        if self.packed:
+            yield from packing_problems(self.weights, (kernel_h, kernel_w))
         strides, dilation = (self.stride_h, self.stride_w), (self.dilation_h, self.dilation_w)
         if min(*strides, *dilation, self.groups) < 1:
             yield f"strides, dilation and groups are {strides}, {dilation}, {self.groups}, wanted at least 1"
@@ -91,12 +105,15 @@ class Conv2d(Instruction):
         yield from shape_problems("scales", self.scales.shape, (1, 1, out_channels, 10))
 
     def limits(self, target: Target) -> Iterator[str]:
+        yield from packing_limits(self.packed, target)
         yield from block_limits(self, self.work(), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
+        stored = memory[self.weights.space]
+        weights = unpacked(self.weights, stored, self.weight_shape, self.zp_w) if self.packed else self.weights.read(stored)
         acc = kernels.conv2d_acc(
-            x=self.ifm.read(memory[self.ifm.space]), w=self.weights.read(memory[self.weights.space]), bias=bias,
+            x=self.ifm.read(memory[self.ifm.space]), w=weights, bias=bias,
             zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             pads=(0, 0, 0, 0), groups=self.groups,
         )  # fmt: skip

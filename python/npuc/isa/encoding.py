@@ -18,8 +18,8 @@ from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.legality import command_problems
 from npuc.targets.base import Target
 
-MINOR = 1
-"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool."""
+MINOR = 2
+"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool, 1.2 packed weights."""
 
 _HEADER = struct.Struct("<BBI")
 # dtype, base, shape, strides, padding, pad value, ring rows, first row

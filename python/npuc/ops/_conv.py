@@ -2,16 +2,21 @@
 """What convolutions and fully connected layers share: parameters, accumulator range."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
+from npuc.isa.base import Operand, Shape4
 from npuc.isa.records import RECORD
+from npuc.numerics import weight_codec
 from npuc.numerics.rescale import Rescale
 from npuc.ops._checks import at_most, dtype_is, in_range, rescale_ok, type_is
+from npuc.ops._views import blob_part
 from npuc.ops.base import Refusal, TensorType
-from npuc.targets.base import Target
+from npuc.targets.base import MicroBlockArray, Target
 
 I32_MAX = (1 << 31) - 1
+_MAX_PACKED_KERNEL = 255
 
 
 def parameter_problems(weights: TensorType, bias: TensorType, channels: int, zp_x: int, zp_w: int, rescale: Rescale) -> Iterator[str]:
@@ -31,6 +36,50 @@ def result_dtype(output: TensorType) -> str:
 def param_bytes(channels: int, weights: TensorType) -> int:
     """Size of the blob: one record an output channel, then the weights."""
     return RECORD.itemsize * channels + weights.elements
+
+
+def packed_params(records: bytes, weights: np.ndarray, zp_w: int, target: Target, *, depthwise: bool = False) -> bytes:
+    """The blob of a machine that decodes weights: packed where that is smaller, else as it is.
+
+    Args:
+        records: the scale records.
+        weights: i8 [O, KH, KW, C]; of a depthwise kernel [KH, KW, C].
+    """
+    raw = records + weights.tobytes()
+    if not target.array.decoded_weights:
+        return raw
+    channels_first = np.ascontiguousarray(np.moveaxis(weights, 2, 0)[..., None]) if depthwise else weights
+    if max(channels_first.shape[1:3]) > _MAX_PACKED_KERNEL:
+        return raw
+    cores = target.array.cores if isinstance(target.array, MicroBlockArray) else 1
+    packed = weight_codec.pack(channels_first, zp_w, depthwise, cores)
+    # the stream starts on a boundary of its own; a blob that is no shorter than plain weights is told by its size
+    data = records + bytes(-len(records) % weight_codec.ALIGN) + packed
+    return data if len(data) < len(raw) else raw
+
+
+@dataclass(frozen=True)
+class StoredWeights:
+    """The weights in a parameter blob, and what the instruction's fields say of them."""
+
+    view: Operand
+    packed: int = 0
+    kernel_h: int = 0
+    kernel_w: int = 0
+
+
+def weights_part(params: Operand, channels: int, shape: Shape4) -> StoredWeights:
+    """Where the weights lie in a parameter blob, and how.
+
+    Args:
+        shape: of the plain weights as the instruction takes them, its kernel in the middle.
+    """
+    records = RECORD.itemsize * channels
+    plain = blob_part(params, records, shape)
+    if params.elements >= records + plain.elements:
+        return StoredWeights(plain)
+    start = -(-records // weight_codec.ALIGN) * weight_codec.ALIGN
+    return StoredWeights(blob_part(params, start, (1, 1, 1, params.elements - start)), 1, shape[1], shape[2])
 
 
 def accumulator_limits(weights: np.ndarray, bias: np.ndarray, zp_x: int, zp_w: int) -> Iterator[Refusal]:

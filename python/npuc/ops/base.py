@@ -239,6 +239,10 @@ class OpSpec:
         """The blob that lies in SRAM while the op runs, from the values of the parameter operands."""
         return b""
 
+    def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
+        """The blob as `target` takes it: at most `param_bytes` long; shorter where the machine decodes packed weights."""
+        return self.pack_params(*arrays)
+
     def array_cycles(self, target: Target) -> int:
         """The unit's own lower bound for the whole op: edge waste and depthwise rate included, memory aside."""
         return 0
@@ -249,7 +253,7 @@ class OpSpec:
         Args:
             inputs: one operand for each activation, in order, without padding.
             output: where the result goes.
-            params: u8 blob in SRAM as `pack_params` lays it out, or absent.
+            params: u8 blob in SRAM as `pack_for` lays it out, or absent; a blob shorter than `param_bytes` is packed.
             scratch: `scratch_bytes` bytes in SRAM, or absent.
         """
         raise TypeError(f"{self.name} has no commands")

@@ -9,12 +9,11 @@ import numpy as np
 
 from npuc.isa import conv2d as isa
 from npuc.isa.base import Instruction, Operand
-from npuc.isa.records import RECORD
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
 from npuc.ops._checks import dtype_is, element_types, rank_is
-from npuc.ops._views import blob_part, pack_records, records_view
+from npuc.ops._views import pack_records, records_view
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
@@ -118,6 +117,10 @@ class Conv2d(OpSpec):
         weights, bias = arrays
         return pack_records(self.rescale, bias) + weights.tobytes()
 
+    def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
+        weights, bias = arrays
+        return _conv.packed_params(pack_records(self.rescale, bias), weights, self.zp_w, target)
+
     def array_cycles(self, target: Target) -> int:
         n, height, width, channels = self.output.shape
         _, kernel_h, kernel_w, depth = self.inputs[1].shape
@@ -126,9 +129,10 @@ class Conv2d(OpSpec):
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]
+        weights = _conv.weights_part(params, channels, self.inputs[1].nhwc)
         instruction = isa.Conv2d(
-            ifm=inputs[0].padded(self.pads, self.zp_x),
-            weights=blob_part(params, RECORD.itemsize * channels, self.inputs[1].nhwc), scales=records_view(params, channels), ofm=output,
+            ifm=inputs[0].padded(self.pads, self.zp_x), weights=weights.view, scales=records_view(params, channels), ofm=output,
+            packed=weights.packed, kernel_h=weights.kernel_h, kernel_w=weights.kernel_w,
             stride_h=self.strides[0], stride_w=self.strides[1], dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups,
             zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
             double_round=int(self.rescale.double_round),

@@ -9,12 +9,11 @@ import numpy as np
 
 from npuc.isa import conv2d as isa
 from npuc.isa.base import Instruction, Operand
-from npuc.isa.records import RECORD
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
 from npuc.ops._checks import dtype_is, element_types, rank_is
-from npuc.ops._views import blob_part, pack_records, records_view
+from npuc.ops._views import pack_records, records_view
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
@@ -83,15 +82,20 @@ class FullyConnected(OpSpec):
         weights, bias = arrays
         return pack_records(self.rescale, bias) + weights.tobytes()
 
+    def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
+        weights, bias = arrays
+        return _conv.packed_params(pack_records(self.rescale, bias), weights[:, None, None, :], self.zp_w, target)
+
     def array_cycles(self, target: Target) -> int:
         out = 1, self.output.shape[0], self.output.shape[1]
         return target.array.conv2d_cycles(out, out, self.inputs[1].shape[1], (1, 1))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels, depth = self.inputs[1].shape
+        weights = _conv.weights_part(params, channels, (channels, 1, 1, depth))
         instruction = isa.Conv2d(
-            ifm=inputs[0], weights=blob_part(params, RECORD.itemsize * channels, (channels, 1, 1, depth)),
-            scales=records_view(params, channels), ofm=output,
+            ifm=inputs[0], weights=weights.view, scales=records_view(params, channels), ofm=output,
+            packed=weights.packed, kernel_h=weights.kernel_h, kernel_w=weights.kernel_w,
             zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
             double_round=int(self.rescale.double_round),
         )  # fmt: skip

@@ -54,7 +54,7 @@ class ConvertNpuToNpuCmd(Pass):
             block = function.operation.regions[0].blocks[0]
             parts = _parts(block)
             peaks = [one["peak_sram_bytes"] for one in placement.get("segments", [placement])]
-            image = _Image()
+            image = _Image(target)
             image.gather(block)
             for part, peak_bytes in zip(parts, peaks, strict=True):
                 lowering = _Lowering(target, image)
@@ -88,10 +88,12 @@ class _Image:
     """Off-chip memory from address 0 on: what copies bring from constants, and the constants that host ops read.
 
     Attributes:
+        target: decides how parameters are packed.
         data: the bytes; tensors follow at `dram_base`.
         homes: addresses of what the copies bring, in program order.
     """
 
+    target: Target
     data: bytearray = field(default_factory=bytearray)
     dram_base: int = 0
     homes: deque[tuple[int, int]] = field(default_factory=deque)
@@ -109,7 +111,7 @@ class _Image:
                     raise InternalError("a parameter is no constant", layer=layer_name(op), found=str(value)[:120])
                 array, region = found
                 pieces.append(np.ascontiguousarray(cut(array, region)))
-            data = consumer_spec(op).pack_params(*pieces) if is_params(op) else pieces[0].tobytes()
+            data = consumer_spec(op).pack_for(self.target, *pieces) if is_params(op) else pieces[0].tobytes()
             self.homes.append((self._offset(data), len(data)))
         for item in block.operations:
             op = item.operation
@@ -131,6 +133,7 @@ class _Lowering:
 
     Attributes:
         uploads, downloads: the copies from and to the host, with the off-chip offset of the tensor.
+        packed: bytes of the parameters that were last brought to an SRAM offset: machines that decode weights take fewer.
     """
 
     target: Target
@@ -139,6 +142,7 @@ class _Lowering:
     uploads: list[tuple[ir.Operation, int]] = field(default_factory=list)
     downloads: list[tuple[ir.Operation, int]] = field(default_factory=list)
     lowered: list[ir.Operation] = field(default_factory=list)
+    packed: dict[int, int] = field(default_factory=dict)
 
     def lower(self, ops: Iterable[ir.Operation]) -> None:
         """Emit the commands of all copies and tiles, in program order."""
@@ -161,6 +165,7 @@ class _Lowering:
             offset, size = self.image.homes.popleft()
             outer = blob(Location(Space.DRAM, offset), size)
             if is_params(op):
+                self.packed[into.offset] = size
                 self.commands.append(copy_command(outer, blob(Location(Space.SRAM, into.offset), size), "params", self.target, location))
             else:
                 outer = view(tensor_type(op.operands[0].type), Location(Space.DRAM, offset))
@@ -181,7 +186,7 @@ class _Lowering:
             place = space_of(op.operands[spec.param_operands[0]])
             if place is None:
                 raise InternalError("a tile's parameters lie in no memory", layer=layer_name(op), found=str(op)[:200])
-            params = blob(Location(Space.SRAM, place.offset), spec.param_bytes())
+            params = blob(Location(Space.SRAM, place.offset), self.packed[place.offset])
         elif PARAMS_OFFSET_ATTRIBUTE in op.attributes:
             params = blob(Location(Space.SRAM, from_attr(op.attributes[PARAMS_OFFSET_ATTRIBUTE])), spec.param_bytes())
         if SCRATCH_ATTRIBUTE in op.attributes:
