@@ -6,7 +6,7 @@ from collections.abc import Callable
 import numpy as np
 import tflite
 
-from samples.tflite_files import Op, Tensor, network
+from samples.tflite_files import DTYPES, Op, Tensor, network
 
 Rng = np.random.Generator
 TYPES = tflite.TensorType
@@ -183,6 +183,9 @@ def binary(kind: str, options: str, activation: bool = True) -> Callable[[Rng], 
             y.scale = float(np.float32(max(a.scale, b.scale) ** 2 * rng.uniform(50, 900)))
         else:
             y.scale = float(np.float32(max(a.scale, b.scale) * rng.uniform(0.3, 3)))
+        if rng.random() < 0.3:
+            info = np.iinfo(DTYPES[dtype])
+            b.value = rng.integers(info.min, info.max + 1, b.shape).astype(info.dtype)
         pair = (a, b) if rng.random() < 0.5 else (b, a)
         fields = {"FusedActivationFunction": pick(rng, 0, 0, 1, 2, 3)} if activation else {}
         return one(kind, pair, y, options, 2, **fields)

@@ -43,6 +43,8 @@ def resize_bilinear(g: Importer, op: FileOp) -> None:
                 step = (one * (extent - 1) + (out - 1) // 2) // (out - 1)
             else:
                 step = (one * extent + out // 2) // out
+            # one position alone has no distance to the next
+            step = max(step, 1)
             offset = step // 2 - one // 2 if centred else 0
             axes.append(((one, step), offset + (out - 1) * step - (extent - 1) * one, offset))
         _emit(g, op, axes, "bilinear")
