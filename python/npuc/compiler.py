@@ -78,6 +78,7 @@ class _Encoder:
     numbers: dict[ir.Value, int] = field(default_factory=dict)
     segments: list[HostSegment | NpuSegment] = field(default_factory=list)
     calls: list[HostCall] = field(default_factory=list)
+    host_layers: list[Layer] = field(default_factory=list)
     lowered: list[Segment] = field(default_factory=list)
     # constants of a program that has no NPU segment to hold them
     constants: bytearray = field(default_factory=bytearray)
@@ -132,6 +133,7 @@ class _Encoder:
         params = plain_params(spec)
         reason = from_attr(op.attributes[REASON_ATTRIBUTE]) if REASON_ATTRIBUTE in op.attributes else ""
         self.calls.append(HostCall(spec.name, params, tuple(inputs), output, layer_name(op), reason))
+        self.host_layers.append(Layer(layer_name(op) or spec.name, spec.name, spec.macs(), 0, "host", reason))
 
     def _npu(self, op: ir.Operation) -> None:
         self.flush()
@@ -188,9 +190,7 @@ def encode(
         known["groups"] = sum(len(schedule["groups"]) for schedule in schedules)
     if PLACEMENT_ATTRIBUTE in function.attributes:
         certificates["placement"] = from_attr(function.attributes[PLACEMENT_ATTRIBUTE])
-    layers += [
-        Layer(call.location or call.op, call.op, 0, 0, "host", call.reason) for one in encoder.segments if isinstance(one, HostSegment) for call in one.calls
-    ]
+    layers += encoder.host_layers
     return Program(
         target=target,
         inputs=inputs,

@@ -38,3 +38,6 @@ class FloatMatmul(HostOp):
         a, b = (x.astype(np.float64) for x in inputs)
         with np.errstate(all="ignore"):
             return np.matmul(a, b.swapaxes(-1, -2) if self.transpose_b else b).astype(np.float32)
+
+    def macs(self) -> int:
+        return self.output.elements * self.inputs[0].shape[-1]

@@ -178,9 +178,12 @@ def render_fallbacks(profile: "Profile", *, width: int = 110) -> str:
 def host_line(profile: "Profile") -> str:
     """What the host ops cost together, in one sentence."""
     took = f", {profile.host_seconds * 1e3:.3f} ms on this computer" if profile.host_seconds is not None else ""
-    times = f"{profile.npu_segments} NPU segment{'s' if profile.npu_segments != 1 else ''}"
-    crossing = f"{count(profile.host_transfers)} transfers of {kib(profile.host_transfer_bytes)} KiB in all"
-    return f"host: {len(profile.host_ops)} ops around {times}, {crossing}{took}; not in the cycles above"
+    crossing = f"{_many(profile.host_transfers, 'transfer')} of {kib(profile.host_transfer_bytes)} KiB in all"
+    return f"host: {_many(len(profile.host_ops), 'op')} around {_many(profile.npu_segments, 'NPU segment')}, {crossing}{took}; not in the cycles above"
+
+
+def _many(number: int, name: str) -> str:
+    return f"{count(number)} {name}{'s' if number != 1 else ''}"
 
 
 def _host_ops(console, profile: "Profile", chosen: "Sequence[HostOp]") -> None:
