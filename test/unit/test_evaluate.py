@@ -31,8 +31,9 @@ OUTPUTS, CLASSES = truth()
 
 
 @pytest.mark.parametrize("workers", [1, 2, 9])
-def test_a_batch_over_processes_gives_the_same_values_in_the_same_order(workers):
+def test_a_batch_over_processes_gives_the_same_values_in_the_same_order(workers, capfd):
     np.testing.assert_array_equal(load(PROGRAM).run(IMAGES, workers=workers), OUTPUTS)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_parts_cover_the_batch_once():

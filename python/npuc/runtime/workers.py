@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches over several processes: each loads the program once and runs the parts it is given.
 
-The processes are fresh interpreters (`python -m npuc.runtime.workers`), so a caller needs no `if __name__ == "__main__"` guard and
+The processes are fresh interpreters, so a caller needs no `if __name__ == "__main__"` guard and
 nothing that it has loaded is copied. They talk over pipes: a length, then as many bytes; arrays travel as .npy, which executes nothing.
 """
 
@@ -20,6 +20,7 @@ import numpy as np
 from npuc.errors import NpucError, SimulationError
 
 _LENGTH = struct.Struct("<Q")
+_WORKER = "import sys; from npuc.runtime.workers import serve; serve(sys.argv[1])"
 # a first byte of an answer
 _RESULT, _ERROR = b"R", b"E"
 
@@ -73,7 +74,7 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
         try:
             for _ in range(count):
-                command = [sys.executable, "-m", "npuc.runtime.workers", engine]
+                command = [sys.executable, "-c", _WORKER, engine]
                 self._processes.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment))
         except BaseException:
             self.close()
@@ -165,7 +166,3 @@ def serve(engine: str) -> None:
             _send(answers, _RESULT + _packed(outputs if isinstance(outputs, tuple) else (outputs,)))
         except NpucError as error:
             _send(answers, _ERROR + str(error).encode())
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1])
