@@ -245,7 +245,7 @@ def test_a_float_op_in_the_middle_runs_on_the_host_and_without_fallback_is_refus
     assert {"block.dq", "block.attention", "block.q"} <= {layer for layer, _, _ in host_ops(module)}
     with pytest.raises(UnsupportedOp) as caught:
         run_passes(module, ["npu-partition{fallback=false}"])
-    assert caught.value.layer == "block.dq"
+    assert caught.value.layer == "block.attention"
     assert "falling back to the host is switched off" in str(caught.value)
     assert caught.value.rule and caught.value.advice
 

@@ -30,6 +30,8 @@ REASON_ATTRIBUTE = "npu.reason"
 _DATA = ("npu.constant",)
 # Beside a host op these save a round trip.
 _LAYOUT = ("npu.transpose", "npu.reshape")
+# What stands around a layer that is computed in floating point.
+_CONVERSIONS = (*_LAYOUT, "npu.quantize", "npu.dequantize")
 # What a lowering puts around the op that a user would know.
 _AROUND = ("tensor.empty", "arith.constant", "linalg.fill", "linalg.broadcast", "tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 
@@ -98,13 +100,20 @@ class _Body:
             result = op.results[0]
             if result in layouts - refused:
                 self.reasons[result] = "layout at the program's edge" if result in edges else "layout beside an op of the host"
-            if result in self.refusals and not fallback and result not in edges:
-                raise _refused_in_the_middle(op, self.refusals[result])
+        if not fallback:
+            self._check_edges(edges)
         for op in self.ops:
             reason = self.reasons.get(op.results[0], "")
             op.attributes[DEVICE_ATTRIBUTE] = to_attr("host" if reason else "npu")
             if reason:
                 op.attributes[REASON_ATTRIBUTE] = to_attr(reason)
+
+    def _check_edges(self, edges: set[ir.Value]) -> None:
+        """Raises UnsupportedOp where a refused op stands between NPU ops; names one that computes before those that convert around it."""
+        inside = [op for op in self.ops if op.results[0] in self.refusals and op.results[0] not in edges]
+        if inside:
+            op = min(inside, key=lambda one: one.name in _CONVERSIONS)
+            raise _refused_in_the_middle(op, self.refusals[op.results[0]])
 
     def _judge(self, op: ir.Operation) -> None:
         result = op.results[0]
@@ -152,7 +161,7 @@ class _Body:
 
 def _refused_in_the_middle(op: ir.Operation, reason: Refusal) -> UnsupportedOp:
     return refusal(
-        op, UnsupportedOp, f"'{op.name}' cannot run on the NPU, and falling back to the host is switched off", rule=reason.rule,
+        op, UnsupportedOp, f"'{_source_name(op) or op.name}' cannot run on the NPU, and falling back to the host is switched off", rule=reason.rule,
         found=reason.found, wanted=reason.wanted,
         advice="allow the fallback, replace the layer by one that `npuc ops` lists, or move it to the beginning or the end of the model",
     )  # fmt: skip
