@@ -4,7 +4,7 @@
 #
 #   make demo     EfficientNet-Lite0 on photos: compile, run on the simulator, compare, profile
 #   make test     lit and pytest, all of it
-#   make sanitize   the kernels under the address and undefined-behaviour sanitizers
+#   make sanitize the kernels under the address and undefined-behaviour sanitizers
 #   make check    ruff, pyright, import-linter, house tests
 #   make golden   writes the golden files anew: look at the diff before committing it
 #   make bench    the figures of the notes: compile time, cycles, accuracy
@@ -89,6 +89,9 @@ golden: $(DEV)
 
 bench: $(DEV)
 	$(BIN)/python bench/networks.py
+	$(BIN)/python bench/kernels.py --json out/kernels.json
+	$(BIN)/python bench/speed.py --json out/speed.json
+	$(BIN)/python bench/mutation.py
 	$(BIN)/python bench/accuracy.py resnet20
 	$(BIN)/python bench/accuracy.py efficientnet_lite0
 

@@ -5,8 +5,8 @@
     python bench/kernels.py --seconds 1 --json out/kernels.json
 
 A row is GMAC/s, the best of many runs by CPU time. The native engine's figures are whole commands: reading the operands from the
-simulated memories, rescale, clamp and the store of the result. PyTorch's are `torch.ops.quantized.conv2d` on its oneDNN backend, rescale included, weights packed
-before; its i8 arithmetic is not exact on every processor.
+simulated memories, rescale, clamp and the store of the result. PyTorch's are `torch.ops.quantized.conv2d` on its oneDNN backend,
+rescale included, weights packed before; its i8 arithmetic is not exact on every processor.
 """
 
 import argparse

@@ -282,9 +282,22 @@ def _read_tosa(path: Path, context: Any) -> tuple[Any, Sequence[str], Sequence[s
 _READERS = {".tflite": _read_tflite, ".mlir": _read_tosa}
 
 
-def load(path: str | os.PathLike[str] | bytes, *, engine: str = "auto") -> LoadedModel:
-    """Read a program file. Nothing in it is executed; damaged or hostile bytes are a ProgramError."""
-    return LoadedModel(load_program(path, engine))
+def load(path: str | os.PathLike[str] | bytes, *, engine: str = "auto", hazards: bool = True) -> LoadedModel:
+    """Read a program file. Nothing in it is executed; damaged or hostile bytes are a ProgramError.
+
+    Args:
+        engine: see `npuc.sim.engines`: "auto", "numpy", "native", or "compare" for both, command by command.
+        hazards: prove the program free of races first, once; what that took is logged. False trusts the file.
+
+    Raises:
+        HazardError: two accesses without an order, or a read of bytes never written.
+    """
+    loaded = LoadedModel(load_program(path, engine))
+    if hazards:
+        start = time.perf_counter()
+        loaded.check_hazards()
+        log.info("%d commands are free of races, found in %.0f ms", loaded.program.command_count, (time.perf_counter() - start) * 1e3)
+    return loaded
 
 
 def _names(names: Sequence[str]) -> tuple[str, ...]:
