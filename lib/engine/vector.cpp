@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the vector unit does, row by row.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "plan.h"
@@ -28,7 +29,7 @@ std::int64_t saturate(std::int64_t value) { return std::clamp(value, -one - 1, o
 // (r, b) with 1 / row_sum = r * 2**-b.
 std::pair<std::int64_t, std::int64_t> row_reciprocal(std::int32_t row_sum) {
   const std::int64_t value = std::max<std::int64_t>(row_sum, 1);
-  const std::int64_t headroom = __builtin_clz(static_cast<std::uint32_t>(value));
+  const std::int64_t headroom = std::countl_zero(static_cast<std::uint32_t>(value));
   const std::int64_t mantissa = (value << headroom) - (std::int64_t{1} << 31);
   const std::int64_t half = (mantissa + one + 1) >> 1;
   std::int64_t x = 1515870810 + multiply_high(half, -1010580540);
