@@ -8,6 +8,7 @@
 #   make check    ruff, pyright, import-linter, house tests
 #   make golden   writes the golden files anew: look at the diff before committing it
 #   make bench    the figures of the notes: compile time, cycles, accuracy
+#   make tosa     TOSA's own test cases, a random sample, against its reference model
 #   make docs     generated reference pages
 #   make wheel    builds a wheel and tries it in an empty environment
 .DEFAULT_GOAL := help
@@ -27,7 +28,7 @@ TEST_PROCESSES ?= 2
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard README.md) LICENSE THIRD_PARTY.md \
   $(shell find python dialects lib \( -name __pycache__ -o -name '_native*' -o -path python/npuc/dialects \) -prune -o \( -type d -o -type f \) -print)
 
-.PHONY: help demo test sanitize check golden bench docs wheel clean
+.PHONY: help demo test sanitize check golden bench tosa docs wheel clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -95,6 +96,15 @@ bench: $(DEV)
 	$(BIN)/python bench/accuracy.py resnet20
 	$(BIN)/python bench/accuracy.py efficientnet_lite0
 
+# tosa-tools pins other versions of numpy and flatbuffers than ours, so it has an environment of its own; only its programs are run.
+$(VENV)-tosa/tosa.stamp: constraints.txt
+	$(PYTHON) -m venv $(VENV)-tosa
+	$(VENV)-tosa/bin/python -m pip --disable-pip-version-check install --quiet "$$(grep '^tosa-tools==' constraints.txt)"
+	@touch $@
+
+tosa: $(DEV) $(VENV)-tosa/tosa.stamp
+	$(BIN)/python bench/tosa_conformance.py --sample 200 --workers $(TEST_PROCESSES)
+
 docs: $(DEV)
 	$(BIN)/python tools/gen_docs.py
 
@@ -108,4 +118,4 @@ wheel: $(DEV)
 	cd dist && ../$(VENV)-wheel/bin/python ../tools/check_wheel.py $(abspath $(wildcard test/golden/*.npub))
 
 clean:
-	rm -rf $(VENV) $(VENV)-wheel build dist
+	rm -rf $(VENV) $(VENV)-wheel $(VENV)-tosa build dist

@@ -9,8 +9,9 @@ import numpy as np
 
 from npuc.errors import InternalError
 from npuc.isa.base import Instruction, Operand
+from npuc.ops._checks import at_most_rank_4
 from npuc.ops._layout import copy
-from npuc.ops.base import OpSpec, Region, TensorType, Tile
+from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile
 from npuc.targets.base import Target
 
 
@@ -37,6 +38,9 @@ class Reshape(OpSpec):
         if region != self.output.whole:
             raise ValueError("reshape is cut, wanted whole")
         return Tile(self, (self.inputs[0].whole,))
+
+    def limits(self, target: Target) -> Iterator[Refusal]:
+        yield from at_most_rank_4(self)
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         """Nothing where both lie at one place; else a copy of dense bytes.

@@ -17,8 +17,9 @@ from npuc.errors import InternalError, NpucError, UnsupportedOp, UserInputError
 from npuc.passes import contracts
 from npuc.passes.base import Diagnostics, Pass, error_from, find_pass, pass_names
 
-# From what a front door delivers (linalg, or npu where it writes that itself) to commands.
+# From what a front door delivers (linalg, TOSA, or npu where it writes that itself) to commands.
 DEFAULT = (
+    "convert-tosa-to-npu",  # TOSA -> npu, one file an op
     "convert-linalg-to-npu",  # quantized linalg -> npu, one pattern file an op
     "npu-fold-constants",  # what depends on constants alone
     "npu-fuse-pads",  # a pad with the zero point is the padding of the op that reads it
