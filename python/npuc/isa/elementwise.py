@@ -86,7 +86,7 @@ class Elementwise(Instruction):
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
         if isinstance(target.array, MicroBlockArray):
-            return microblocks.walked(self._walk(), target)
+            return microblocks.walked(self.block_work(), target)
         return super().cost(target)
 
     def problems(self) -> Iterator[str]:
@@ -114,7 +114,7 @@ class Elementwise(Instruction):
         if not one_input:
             yield from zero_point_problems("zp_b", self.b.dtype, self.zp_b)
 
-    def _walk(self) -> microblocks.BlockWork:
+    def block_work(self) -> microblocks.BlockWork:
         """Movement and rescale are windows of one position on the array, the rest is the output path's own."""
         if self.kind in _ONE_INPUT:
             return microblocks.pooled(self.a, self.ofm, (1, 1), (1, 1), "other")

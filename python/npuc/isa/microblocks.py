@@ -11,10 +11,11 @@ costs less than it charges for the same block. With a block clipped to the outpu
              micro-block; divided over the cores
     output   elements of the block times the rate of the output path, at least what reading its scales takes
     issue    (|output transfer - input transfer| + array + output) / 4, a floor for both
-    core     n * max(array, output) + min(array, output) + transfer of the first input block + transfer of the last output block
+    core     n * max(array, output) + min(array, output) + transfer of the first input block + transfer of the last output block, and a
+             cycle for every byte of a table
 
-and the bytes of a port: the input block, unclipped by padding, once for every output block; the output; weights and scales once for every
-block of pixels; each inflated by burst / contiguous bytes. The core and the ports run at once.
+and the bytes of a port: the input block, unclipped by padding, once for every output block; the output; weights and scales once for
+every block of pixels; each inflated by burst / contiguous bytes. The core and the ports run at once.
 
 Everything is computed for many candidate blocks in one go.
 """
@@ -97,6 +98,7 @@ class BlockWork:
         weights: memory and bytes of the weights of one walk, as they are stored.
         scales: memory and bytes of the scales of one walk.
         once: memory and bytes of what is read once an instruction.
+        table: memory and bytes of a table; it enters the core at a byte a cycle, before the first block.
     """
 
     task: Task
@@ -112,6 +114,7 @@ class BlockWork:
     weights: tuple[Space, int] = (Space.NONE, 0)
     scales: tuple[Space, int] = (Space.NONE, 0)
     once: tuple[tuple[Space, int], ...] = ()
+    table: tuple[Space, int] = (Space.NONE, 0)
 
 
 @dataclass(frozen=True)
@@ -218,7 +221,8 @@ class _Walk:
         banks = _up(2 * _over(size, BANK_BYTES), granule)
         if work.task is Task.ELEMENTWISE:
             return RESERVED_BANKS + banks * min(len(work.inputs), 2) <= array.buffer_banks
-        rows = np.minimum(self.blocks[:, 0], 1) if micro_block(work, array)[0] == 1 and array.ublock[0] == 2 else self.blocks[:, 0]
+        one_row = work.task is Task.CONV and work.out[0] == 1 and work.kernel[0] == 1
+        rows = np.minimum(self.blocks[:, 0], 1) if one_row else self.blocks[:, 0]
         sums = rows * self.blocks[:, 1] * _up(self.blocks[:, 2], 8) * 4
         return RESERVED_BANKS + banks + _up(2 * _over(sums, BANK_BYTES), array.wide_granule) <= array.buffer_banks
 
@@ -348,7 +352,9 @@ class _Walk:
         add(work.ofm.space, _inflated(memory, written, run) * work.repeats)
         for space, size in (work.weights, work.scales):
             add(space, size * spatial * work.repeats)
-        for space, size in work.once:
+        for space, size in (*work.once, work.table):
+            if not size:
+                continue
             burst = _port(space, target).burst_bytes
             add(space, np.full(len(self.blocks), ceil_div(size, burst) * burst))
         return total
@@ -368,6 +374,7 @@ def _evaluate(work: BlockWork, blocks: np.ndarray, orders: Sequence[bool], targe
             continue
         walk = _Walk(work, target, blocks[fits], part_kernel)
         core, array, output = (part * work.repeats for part in walk.core_cycles())
+        core = core + work.table[1]
         traffic = walk.traffic()
         cycles = core
         size = np.zeros(len(core), np.int64)
@@ -464,25 +471,30 @@ def in_turn(parts: Sequence[tuple[BlockWork, int]], target: Target) -> tuple[int
     return cycles, total
 
 
-def pointwise(inputs: Sequence[Operand], ofm: Operand, *kinds: str) -> BlockWork:
+def _table(table: Operand | None) -> tuple[Space, int]:
+    return (table.space, table.elements * table.dtype.bytes) if table is not None and table.present else (Space.NONE, 0)
+
+
+def pointwise(inputs: Sequence[Operand], ofm: Operand, *kinds: str, table: Operand | None = None) -> BlockWork:
     """One result an element on the output path; an input of one value costs nothing."""
     images, height, width, channels = ofm.shape
     layouts = tuple(Layout.of(view) for view in inputs if view.present and (view.elements > 1 or ofm.elements == 1))
     return BlockWork(
         task=Task.ELEMENTWISE, repeats=images, out=(height, width, channels), image=(height, width, channels), kernel=(1, 1), strides=(1, 1),
-        dilation=(1, 1), inputs=layouts or (Layout.of(inputs[0]),), ofm=Layout.of(ofm), kinds=kinds,
+        dilation=(1, 1), inputs=layouts or (Layout.of(inputs[0]),), ofm=Layout.of(ofm), kinds=kinds, table=_table(table),
     )  # fmt: skip
 
 
 def pooled(
-    ifm: Operand, ofm: Operand, kernel: tuple[int, int], strides: tuple[int, int], *kinds: str, scales: Operand | None = None
-) -> BlockWork:
+    ifm: Operand, ofm: Operand, kernel: tuple[int, int], strides: tuple[int, int], *kinds: str,
+    scales: Operand | None = None, table: Operand | None = None,
+) -> BlockWork:  # fmt: skip
     """A window over each channel, on the array. Moving and rescaling are windows of one position."""
     images, height, width, channels = ofm.shape
     once = ((scales.space, scales.elements * scales.dtype.bytes),) if scales is not None and scales.present else ()
     return BlockWork(
         task=Task.POOL, repeats=images, out=(height, width, channels), image=ifm.shape[1:], kernel=kernel, strides=strides, dilation=(1, 1),
-        inputs=(Layout.of(ifm),), ofm=Layout.of(ofm), kinds=kinds, once=once,
+        inputs=(Layout.of(ifm),), ofm=Layout.of(ofm), kinds=kinds, once=once, table=_table(table),
     )  # fmt: skip
 
 

@@ -73,7 +73,7 @@ class Pool(Instruction):
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
         if isinstance(target.array, MicroBlockArray):
-            return microblocks.walked(self._walk(), target)
+            return microblocks.walked(self.block_work(), target)
         return super().cost(target)
 
     def problems(self) -> Iterator[str]:
@@ -99,7 +99,8 @@ class Pool(Instruction):
         yield from clamp_problems(DType.I8, self.zp_out, self.lo, self.hi)
         yield from zero_point_problems("zp_x", DType.I8, self.zp_x)
 
-    def _walk(self) -> microblocks.BlockWork:
+    def block_work(self) -> microblocks.BlockWork:
+        """A window on the array; results that are not clamped leave faster."""
         kind = "max_pool" if self.kind is PoolKind.MAX and (self.lo, self.hi) == (-128, 127) else "clamp"
         return microblocks.pooled(
             self.ifm, self.ofm, (self.kernel_h, self.kernel_w), (self.stride_h, self.stride_w), kind, scales=self.scales

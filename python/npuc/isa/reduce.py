@@ -69,7 +69,11 @@ class Reduce(Instruction):
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
         if isinstance(target.array, MicroBlockArray):
-            return microblocks.walked(self._walk(), target)
+            steps = [(self.block_work(), 1)]
+            if self.pre_shift:
+                # a step of its own over every input
+                steps.append((microblocks.pointwise((self.ifm,), self.ifm, "wide"), 1))
+            return microblocks.in_turn(steps, target) if len(steps) > 1 else microblocks.walked(self.block_work(), target)
         return super().cost(target)
 
     def problems(self) -> Iterator[str]:
@@ -93,7 +97,7 @@ class Reduce(Instruction):
         if self.ofm.dtype is not DType.I32:
             yield from clamp_problems(self.ofm.dtype, self.zp_out, self.lo, self.hi)
 
-    def _walk(self) -> microblocks.BlockWork:
+    def block_work(self) -> microblocks.BlockWork:
         """Sums over channels have a walk of their own; what else is reduced is a window, the channels laid out as columns."""
         _, height, width, channels = self.ifm.shape
         kernel = height if self.reduce_h else 1, width if self.reduce_w else 1

@@ -39,7 +39,7 @@ class SoftmaxExp(Instruction):
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
         if isinstance(target.array, MicroBlockArray):
-            return microblocks.walked(microblocks.pointwise((self.ifm, self.row_max), self.ofm, "add", "table"), target)
+            return microblocks.walked(microblocks.pointwise((self.ifm, self.row_max), self.ofm, "add", "table", table=self.table), target)
         return super().cost(target)
 
     def problems(self) -> Iterator[str]:
@@ -93,10 +93,10 @@ class SoftmaxNorm(Instruction):
         yield from _row_problems("row_sum", self.row_sum, self.ofm)
 
     def _in_turn(self, target: Target) -> tuple[int, dict[Space, int]]:
-        """As the sequence of basic i32 steps that these machines have: the reciprocals of the rows, then product and shift of each element."""
+        """As the sequence of basic i32 steps that these machines have: the reciprocals of the rows, then product, rounding and shift of each element."""
         row = microblocks.pointwise((self.row_sum, self.row_sum), self.row_sum, "wide")
         element = microblocks.pointwise((self.exps, self.row_sum), self.exps, "wide")
-        return microblocks.in_turn(((row, self._row_steps), (element, 2)), target)
+        return microblocks.in_turn(((row, self._row_steps), (element, 3)), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         exps, row_sum = self.exps.read(memory[self.exps.space]), self.row_sum.read(memory[self.row_sum.space])

@@ -32,8 +32,12 @@ class Table(Instruction):
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and port bytes; machines of micro-blocks walk over the output block by block."""
         if isinstance(target.array, MicroBlockArray):
-            return microblocks.walked(microblocks.pooled(self.ifm, self.ofm, (1, 1), (1, 1), "other", "table", scales=self.table), target)
+            return microblocks.walked(self.block_work(), target)
         return super().cost(target)
+
+    def block_work(self) -> microblocks.BlockWork:
+        """A window of one position, looked up on the way out."""
+        return microblocks.pooled(self.ifm, self.ofm, (1, 1), (1, 1), "other", "table", table=self.table)
 
     def problems(self) -> Iterator[str]:
         for name in ("ifm", "table", "ofm"):
