@@ -138,6 +138,13 @@ def _parser() -> argparse.ArgumentParser:
         help="a .svg is a picture, anything else a trace that ui.perfetto.dev opens (default: the program's name with .perfetto, here)",
     )  # fmt: skip
 
+    compare = command("compare", _compare, "compile .tflite files here and with Vela, and print the figures side by side")
+    compare.add_argument("models", nargs="+", type=Path, help=".tflite files")
+    compare.add_argument("--vela", metavar="PATH", help="Vela's program (default: `vela` of the search path)")
+    compare.add_argument("--target", default="u65-512-dram", metavar="NAME", help="a parity preset (default u65-512-dram)")
+    compare.add_argument("--sram-kib", type=positive, metavar="N", help="SRAM of both (default: the preset's, or with flash what Vela's default uses)")
+    compare.add_argument("--json", action="store_true", help="print all figures as JSON, calibration included")
+
     disasm = command("disasm", _disasm, "print the commands of a program")
     disasm.add_argument("program", type=Path, help="a .npub file")
 
@@ -272,6 +279,18 @@ def _trace(options: argparse.Namespace) -> None:
     if not getattr(options, "quiet", False):
         where = "" if output.suffix == ".svg" else ": open it at ui.perfetto.dev"
         print(f"wrote {output}, {len(found.slices)} slices over {found.total_cycles} cycles{where}")
+
+
+def _compare(options: argparse.Namespace) -> None:
+    from npuc.report.compare import compare, render, to_json
+
+    sram_bytes = options.sram_kib * 1024 if options.sram_kib else None
+    found = []
+    for model in options.models:
+        if not model.is_file():
+            raise UserInputError(f"there is no file '{model}'", wanted="a .tflite file")
+        found.append(compare(model, options.target, options.vela, sram_bytes))
+    print(to_json(found) if options.json else render(found))
 
 
 def _disasm(options: argparse.Namespace) -> None:

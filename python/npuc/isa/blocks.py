@@ -211,7 +211,8 @@ def block_work(work: MacWork) -> microblocks.BlockWork:
         task=microblocks.Task.DEPTHWISE if work.channel_step else microblocks.Task.CONV, repeats=work.groups * work.images, out=work.out,
         image=(*work.image, work.in_channels), kernel=work.kernel, strides=work.strides, dilation=work.dilation, inputs=(work.ifm,), ofm=work.ofm,
         kinds=(work.output_kind,), weights=(work.weights, ceil_div(weights, work.groups)),
-        scales=(work.params[0][0] if work.params else Space.NONE, ceil_div(scales, work.groups)), table=work.params[1] if len(work.params) > 1 else (Space.NONE, 0),
+        scales=(work.params[0][0] if work.params else Space.NONE, ceil_div(scales, work.groups)),
+        table=work.params[1] if len(work.params) > 1 else (Space.NONE, 0),
     )  # fmt: skip
 
 

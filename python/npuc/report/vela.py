@@ -74,7 +74,8 @@ def modes(preset: str, cap_bytes: int | None) -> tuple[Mode, ...]:
     setup = SETUPS[preset]
     found = [Mode(setup.memory_modes[0])]
     for memory in setup.memory_modes:
-        plain = memory.split("_Sram_")[0] + "_Sram"
+        # without the size in its name: the arena says it
+        plain = re.sub(r"_\d+KB$", "", memory)
         for optimise in ("Performance", "Size"):
             for cascade in (True, False):
                 found.append(Mode(plain, optimise, cascade, cap_bytes))

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npuc beside Vela: the same files, the same preset, the same SRAM, in one run.
+
+Vela is taken in its best mode that stays within the SRAM, its default among them. A ratio is printed only where every layer that Vela
+scheduled in this very run is charged here no less than Vela reports (`npuc.report.calibration`), and where npuc leaves no op to the host
+that Vela runs on the NPU. A network that does not compile, or that leaves more to the host, is a loss.
+"""
+
+import json
+import math
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from npuc import targets
+from npuc.errors import UserInputError
+from npuc.isa.program import Program
+from npuc.report import calibration, vela
+from npuc.report.profile import profile
+from npuc.report.table import count, kib
+
+MIN_SRAM_BYTES = 16 * 1024
+"""Least capacity of a comparison on a preset with flash, whatever Vela's default uses."""
+
+# our name of an op -> how the TFLite file calls it, lower case
+_NAMES = {"rescale": "quantize", "resize_float": "resizebilinear", "argmax": "argmax"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One compiler's figures.
+
+    Attributes:
+        name: the compiler and its mode.
+        bound_ratio: cycles over the network bound, the same bound for both.
+        seconds, memory_bytes: of compiling, the start of the process included.
+        error: why there are no figures.
+    """
+
+    name: str
+    cycles: int = 0
+    mac_utilisation: float = 0.0
+    off_chip_read_bytes: int = 0
+    off_chip_write_bytes: int = 0
+    peak_sram_bytes: int = 0
+    bound_ratio: float = 0.0
+    seconds: float = 0.0
+    memory_bytes: int = 0
+    host_ops: tuple[str, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One network on one preset.
+
+    Attributes:
+        calibration: how our charge of Vela's layers relates to Vela's, by kind of op.
+        calibrated: no layer is cheaper here.
+        modes: cycles and peak SRAM of every mode of Vela that was tried.
+        ratio: our cycles over Vela's; None where none may be claimed.
+        verdict: won, lost and why, or why nothing is claimed.
+    """
+
+    network: str
+    preset: str
+    sram_bytes: int
+    ours: Side
+    theirs: Side
+    calibration: tuple[calibration.Row, ...]
+    calibrated: bool
+    modes: tuple[tuple[str, int, int], ...]
+    ratio: float | None
+    verdict: str
+
+    def to_dict(self) -> dict:
+        """Plain values."""
+        return asdict(self)
+
+
+def baseline(program: str, model: Path, preset: str, sram_bytes: int | None) -> tuple[int, vela.Outcome, list[vela.Outcome]]:
+    """The SRAM of the comparison, Vela's best outcome within it, and all outcomes.
+
+    Args:
+        sram_bytes: capacity; None for the preset's own, or, where feature maps must lie in SRAM, what Vela's default uses.
+    """
+    default = vela.compiled(program, model, preset, vela.modes(preset, None)[0])
+    target = targets.get(preset)
+    if sram_bytes is None:
+        sram_bytes = target.sram.bytes if target.dram.writable else max(default.peak_sram_bytes, MIN_SRAM_BYTES)
+    others = [vela.compiled(program, model, preset, mode) for mode in vela.modes(preset, sram_bytes)[1:]]
+    fitting = [one for one in (default, *others) if one.peak_sram_bytes <= sram_bytes]
+    # where nothing fits, the least that Vela manages stands in, and the table shows its size
+    best = min(
+        fitting or [default, *others], key=lambda one: (one.cycles, one.peak_sram_bytes) if fitting else (one.peak_sram_bytes, one.cycles)
+    )
+    return sram_bytes, best, [default, *others]
+
+
+def _ours(model: Path, preset: str, sram_bytes: int) -> tuple[Side, int]:
+    """What `npuc compile` makes of the model in a process of its own, and the network bound in cycles."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.npub"
+        command = [
+            sys.executable,
+            "-m",
+            "npuc.cli",
+            "compile",
+            str(model),
+            "--target",
+            preset,
+            "--sram-kib",
+            str(sram_bytes // 1024),
+            "-o",
+            str(path),
+        ]
+        code, text, seconds, memory = vela.measured(command)
+        if code:
+            return Side("npuc", seconds=seconds, memory_bytes=memory, error=text.strip()[-400:]), 0
+        found = profile(Program.from_bytes(path.read_bytes()))
+    side = Side(
+        "npuc", found.cycles, found.mac_utilisation, found.off_chip_read_bytes, found.off_chip_write_bytes, found.peak_sram_bytes,
+        found.cycles / max(found.network_bound_cycles, 1), seconds, memory, tuple(sorted(one.op for one in found.host_ops)),
+    )  # fmt: skip
+    return side, found.network_bound_cycles
+
+
+def _called(names: Sequence[str]) -> set[str]:
+    return {_NAMES.get(name, name).replace("_", "").lower() for name in names}
+
+
+def compare(model: Path, preset: str, vela_program: str | None = None, sram_bytes: int | None = None) -> Comparison:
+    """Compile `model` with both and hold the figures side by side.
+
+    Raises:
+        UserInputError: no such preset, no Vela, or a file that Vela refuses.
+    """
+    if preset not in vela.SETUPS:
+        raise UserInputError("comparisons need a machine that Vela knows", found=preset, wanted=", ".join(vela.SETUPS))
+    program = vela.find(vela_program)
+    sram_bytes, best, tried = baseline(program, model, preset, sram_bytes)
+    ours, bound = _ours(model, preset, sram_bytes)
+    target = targets.get(preset)
+    theirs = Side(
+        f"Vela, {best.mode.name}", best.cycles, best.macs / max(best.cycles, 1) / target.array.macs_per_cycle, best.off_chip_read_bytes,
+        best.off_chip_write_bytes, best.peak_sram_bytes, best.cycles / bound if bound else 0.0, best.seconds, best.memory_bytes, best.cpu_ops,
+    )  # fmt: skip
+    charges, unknown = calibration.charges(best.layers)
+    calibrated = calibration.holds(charges) and not unknown
+    verdict, ratio = _verdict(ours, theirs, calibrated)
+    modes = tuple((one.mode.name, one.cycles, one.peak_sram_bytes) for one in tried)
+    return Comparison(model.stem, preset, sram_bytes, ours, theirs, calibration.rows(charges), calibrated, modes, ratio, verdict)
+
+
+def _verdict(ours: Side, theirs: Side, calibrated: bool) -> tuple[str, float | None]:
+    if ours.error:
+        return "lost: npuc does not compile it", None
+    more = sorted(_called(ours.host_ops) - _called(theirs.host_ops))
+    if more:
+        return f"lost: the host runs {', '.join(more)}, which Vela does not leave to it", None
+    if not calibrated:
+        return "nothing is claimed: a layer of Vela's schedule is charged less here than Vela reports", None
+    ratio = ours.cycles / max(theirs.cycles, 1)
+    return ("won" if ratio <= 1.0 else "lost"), ratio
+
+
+# tables --------------------------------------------------------------------------------------------
+
+
+def render(found: Sequence[Comparison]) -> str:
+    """Two lines a network, then the geometric mean of what may be claimed."""
+    head = f"{'network':<40}{'':<34}{'cycles':>13}{'MAC':>7}{'off-chip KiB':>15}{'SRAM KiB':>10}{'bound':>7}{'seconds':>9}{'MB':>6}"
+    lines = [head]
+    for one in found:
+        for side, name in ((one.theirs, one.network), (one.ours, f"  {one.preset}, {kib(one.sram_bytes)} KiB")):
+            if side.error:
+                lines.append(f"{name:<40}{side.name:<34}{side.error.splitlines()[0][:60]}")
+                continue
+            traffic = f"{kib(side.off_chip_read_bytes)}+{kib(side.off_chip_write_bytes)}"
+            lines.append(
+                f"{name[:39]:<40}{side.name:<34}{count(side.cycles):>13}{side.mac_utilisation:>7.1%}{traffic:>15}"
+                f"{kib(side.peak_sram_bytes):>10}{side.bound_ratio:>7.2f}{side.seconds:>9.2f}{side.memory_bytes / 1e6:>6.0f}"
+            )
+        lines.append(f"{'':<40}{one.verdict}" + (f": {one.ratio:.3f} of Vela's cycles" if one.ratio is not None else ""))
+    ratios = [one.ratio for one in found if one.ratio is not None]
+    if len(ratios) > 1:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        lines.append(f"geometric mean of {len(ratios)} of {len(found)} networks: {mean:.3f}")
+    return "\n".join(lines)
+
+
+def to_json(found: Sequence[Comparison]) -> str:
+    """Everything, with the calibration of each network."""
+    return json.dumps([one.to_dict() for one in found], indent=2)

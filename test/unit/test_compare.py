@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The comparison with Vela: which mode is the baseline, when a ratio may be claimed, what the tables say. No Vela is run here."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from npuc import cli
+from npuc.errors import UserInputError
+from npuc.report import compare, vela
+
+TABLE = Path(__file__).resolve().parents[2] / "bench" / "vela_layers.csv"
+LAYERS = tuple(layer for layer in vela.read_csv(TABLE.read_text()) if layer.preset == "u65-512-dram")[:20]
+
+
+def outcome(mode, cycles, peak_kib, layers=LAYERS, cpu_ops=("ArgMax",)):
+    return vela.Outcome(mode, cycles, 1_000_000, peak_kib * 1024, 5000, 100, 20, cpu_ops, 0.2, 50_000_000, layers)
+
+
+@pytest.fixture
+def runs(monkeypatch):
+    """Vela takes 2000 cycles by default, 1000 in its best mode within 384 KiB, 500 with more; npuc takes 800."""
+    ours = compare.Side("npuc", 800, 0.4, 4000, 100, 300 * 1024, 1.6, 0.5, 120_000_000, ("argmax",))
+    state = {"layers": LAYERS, "ours": ours, "tried": []}
+
+    def compiled(program, model, preset, mode):
+        state["tried"].append(mode)
+        if mode.arena_bytes is None:
+            return outcome(mode, 2000, 100, state["layers"])
+        if mode.optimise == "Size":
+            return outcome(mode, 1000, 200, state["layers"])
+        return outcome(mode, 500, 500, state["layers"])
+
+    monkeypatch.setattr(vela, "compiled", compiled)
+    monkeypatch.setattr(vela, "find", lambda path: "vela")
+    monkeypatch.setattr(compare, "_ours", lambda model, preset, size: (state["ours"], 500))
+    return state
+
+
+def test_the_baseline_is_velas_best_mode_within_the_sram(runs):
+    found = compare.compare(Path("net.tflite"), "u65-512-dram")
+    assert (found.theirs.cycles, found.sram_bytes, len(found.modes)) == (1000, 384 * 1024, 9)
+    assert (found.ratio, found.verdict) == (0.8, "won")
+    assert found.theirs.bound_ratio == 2.0
+
+
+def test_on_flash_the_sram_is_what_velas_default_uses(runs):
+    assert compare.compare(Path("net.tflite"), "u55-256").sram_bytes == 100 * 1024
+    assert {mode.arena_bytes for mode in runs["tried"]} == {None, 100 * 1024}
+
+
+def test_nothing_is_claimed_where_a_layer_is_charged_less_than_vela_reports(runs):
+    runs["layers"] = (replace(LAYERS[0], cycles=10**9), *LAYERS[1:])
+    found = compare.compare(Path("net.tflite"), "u65-512-dram")
+    assert found.ratio is None
+    assert found.verdict.startswith("nothing is claimed")
+    assert not found.calibrated
+
+
+def test_an_op_on_the_host_that_vela_runs_on_the_npu_is_a_loss(runs):
+    runs["ours"] = replace(runs["ours"], host_ops=("argmax", "rescale"))
+    found = compare.compare(Path("net.tflite"), "u65-512-dram")
+    assert (found.ratio, found.verdict) == (None, "lost: the host runs quantize, which Vela does not leave to it")
+
+
+def test_a_network_that_does_not_compile_is_a_loss(runs):
+    runs["ours"] = compare.Side("npuc", error="npuc: error: [NPU400] it does not fit")
+    found = compare.compare(Path("net.tflite"), "u65-512-dram")
+    assert (found.ratio, found.verdict) == (None, "lost: npuc does not compile it")
+    assert "does not fit" in compare.render([found])
+
+
+def test_tables_hold_both_sides_and_the_mean_of_what_is_claimed(runs):
+    won = compare.compare(Path("net.tflite"), "u65-512-dram")
+    runs["ours"] = replace(runs["ours"], cycles=1250)
+    lost = compare.compare(Path("other.tflite"), "u65-512-dram")
+    text = compare.render([won, lost])
+    assert "won: 0.800 of Vela's cycles" in text
+    assert "lost: 1.250 of Vela's cycles" in text
+    assert text.endswith("geometric mean of 2 of 2 networks: 1.000")
+    stored = json.loads(compare.to_json([won, lost]))
+    assert [one["ratio"] for one in stored] == [0.8, 1.25]
+    assert {"cycles", "mac_utilisation", "off_chip_read_bytes", "peak_sram_bytes", "bound_ratio", "seconds", "memory_bytes"} <= stored[0][
+        "theirs"
+    ].keys()
+    assert {row["op"] for row in stored[0]["calibration"]} <= {layer.op for layer in LAYERS}
+
+
+def test_machines_that_vela_does_not_know_are_refused():
+    with pytest.raises(UserInputError, match="a machine that Vela knows"):
+        compare.compare(Path("net.tflite"), "edge-256")
+
+
+def test_without_vela_the_command_says_how_to_get_it(tmp_path, capsys):
+    model = tmp_path / "net.tflite"
+    model.write_bytes(b"")
+    assert cli.main(["compare", str(model), "--vela", str(tmp_path / "nothing")]) == 1
+    assert "pip install ethos-u-vela==5.2.0" in capsys.readouterr().err
