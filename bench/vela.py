@@ -80,7 +80,7 @@ def print_comparison(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Vela and npuc on the 13 networks of the parity comparison.", formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description="Vela and npuc on the 13 networks of the parity comparison.")
     parser.add_argument("what", choices=("compare", "layers", "calibration"))
     parser.add_argument("--vela", metavar="PATH", help="Vela's program (default: `vela` of the search path)")
     parser.add_argument("--target", default="u65-512-dram")
