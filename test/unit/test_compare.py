@@ -2,6 +2,7 @@
 """The comparison with Vela: which mode is the baseline, when a ratio may be claimed, what the tables say. No Vela is run here."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -86,6 +87,14 @@ def test_tables_hold_both_sides_and_the_mean_of_what_is_claimed(runs):
         "theirs"
     ].keys()
     assert {row["op"] for row in stored[0]["calibration"]} <= {layer.op for layer in LAYERS}
+
+
+def test_time_and_memory_are_those_of_the_command_alone():
+    held = bytearray(300_000_000)
+    code, text, seconds, memory = vela.measured([sys.executable, "-c", "import time; time.sleep(0.2); print('said'); raise SystemExit(3)"])
+    assert (code, text.strip()) == (3, "said")
+    assert 0.2 < seconds < 5
+    assert memory < len(held) // 2
 
 
 def test_machines_that_vela_does_not_know_are_refused():

@@ -7,12 +7,12 @@ the shapes, formats, memories, block and estimated cycles.
 
 import csv
 import io
-import os
+import json
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, fields, replace
@@ -168,16 +168,25 @@ def find(path: str | None = None) -> str:
     return found
 
 
+# started anew, because a process counts the memory of the one that started it as its own
+_METER = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.call(sys.argv[2:], stdout=sys.stderr)
+seconds = time.perf_counter() - start
+kib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+with open(sys.argv[1], "w") as file:
+    json.dump([code, seconds, kib * 1024], file)
+"""
+
+
 def measured(command: Sequence[str]) -> tuple[int, str, float, int]:
     """Exit code, text on both outputs, wall seconds and peak memory in bytes of a command, its start included."""
-    with tempfile.TemporaryFile() as output:
-        start = time.perf_counter()
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - start
-        process.returncode = os.waitstatus_to_exitcode(status)
-        output.seek(0)
-        return process.returncode, output.read().decode(errors="replace"), seconds, usage.ru_maxrss * 1024
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder) / "figures.json"
+        meter = subprocess.run([sys.executable, "-c", _METER, str(figures), *command], stderr=subprocess.PIPE, check=False)
+        code, seconds, memory = json.loads(figures.read_text())
+        return code, meter.stderr.decode(errors="replace"), seconds, memory
 
 
 def compiled(program: str, model: Path, preset: str, mode: Mode, keep_layers: bool = True) -> Outcome:
