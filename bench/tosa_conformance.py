@@ -30,8 +30,8 @@ sys.path.insert(0, str(ROOT / "test"))
 
 from samples import tosa_cases  # noqa: E402
 
-# Cases that a worker does before another takes its place: contexts and modules of MLIR come to an end with it.
-_CASES_A_WORKER = 200
+# Cases that a set of processes does before another takes its place: contexts and modules of MLIR come to an end with it.
+_CASES_A_POOL = 200
 
 
 def main() -> int:
@@ -55,7 +55,7 @@ def main() -> int:
             outcomes += _run(tools, chosen, seed, options)
     print(*_report(outcomes), sep="\n")
     print(f"{len(outcomes)} cases in {time.perf_counter() - start:.0f} s")
-    bad = {"crashed", "exact", "wrong"} if options.negative else {"crashed", "wrong"}
+    bad = {"crashed", "exact", "wrong", "no result"} if options.negative else {"crashed", "wrong"}
     return int(any(outcome.verdict in bad for outcome in outcomes))
 
 
@@ -86,19 +86,20 @@ def _run(
 ) -> Iterator[tosa_cases.Outcome]:
     """Each case in a worker; one that brings its process down has crashed, and the rest goes on in another."""
     pending = list(cases)
-    how = {"simulate": not options.no_simulate, "targets": tuple(options.target)}
+    how = {"simulate": not options.no_simulate, "targets": tuple(options.target), "seed": seed}
     while pending:
-        with ProcessPoolExecutor(options.workers, max_tasks_per_child=_CASES_A_WORKER) as pool:
-            jobs = [(case, pool.submit(tosa_cases.check, tools, case, seed=seed, **how)) for case in pending]
-            for number, (case, job) in enumerate(jobs):
-                try:
+        batch = pending[:_CASES_A_POOL]
+        with ProcessPoolExecutor(options.workers) as pool:
+            jobs = [pool.submit(tosa_cases.check, tools, case, **how) for case in batch]
+            done = 0
+            try:
+                for job in jobs:
                     yield _told(job.result())
-                except BrokenProcessPool:
-                    yield _told(tosa_cases.Outcome(case, "crashed", "", "the process died"))
-                    pending = pending[number + 1 :]
-                    break
-            else:
-                return
+                    done += 1
+            except BrokenProcessPool:
+                yield _told(tosa_cases.Outcome(batch[done], "crashed", "", "the process died"))
+                done += 1
+        pending = pending[done:]
 
 
 def _told(outcome: tosa_cases.Outcome) -> tosa_cases.Outcome:
@@ -112,7 +113,7 @@ def _report(outcomes: Iterable[tosa_cases.Outcome]) -> Iterator[str]:
     groups: dict[str, list[tosa_cases.Outcome]] = defaultdict(list)
     for outcome in outcomes:
         groups[outcome.case.group].append(outcome)
-    verdicts = ("exact", "refused", "wrong", "crashed", "no result")
+    verdicts = ("exact", "refused", "wrong", "crashed", "no result", "lost")
     yield f"{'group':<26}{'cases':>7}{'exact':>7}{'on NPU':>8}" + "".join(f"{name:>10}" for name in verdicts[1:]) + f"{'exact %':>9}"
     everything = [outcome for members in groups.values() for outcome in members]
     for name, members in [*sorted(groups.items()), ("all", everything)]:

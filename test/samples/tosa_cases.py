@@ -24,6 +24,10 @@ ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ("edge-256", "edge-2048", "u65-512-dram")
 
 
+# Flaws of a flatbuffer's lists of tensors, which MLIR has no way to express.
+LOST = ("ERRORIF_WrongInputList", "ERRORIF_WrongOutputList")
+
+
 @dataclass(frozen=True)
 class Tools:
     """The programs of the wheel."""
@@ -100,7 +104,9 @@ def text_of(tools: Tools, case: Case) -> str | None:
     cached = case.folder / "test.mlir"
     if not cached.is_file():
         passes = f"builtin.module(tosa-deserialize{{tosa-flatbuffer-filename={case.folder / 'test.tosa'}}})"
-        done = subprocess.run([str(tools.opt), os.devnull, f"--pass-pipeline={passes}"], capture_output=True, text=True, check=False)
+        # what breaks the specification is ours to refuse, not its reader's
+        command = [str(tools.opt), os.devnull, "--verify-each=0", f"--pass-pipeline={passes}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         # a remark on the version may follow the module on the same stream
         cached.write_text(done.stdout.partition("\nWARNING")[0] if done.returncode == 0 else "")
     return cached.read_text() or None
@@ -127,7 +133,8 @@ def inputs(case: Case) -> list[np.ndarray]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a case went: "exact", "refused", "wrong", "crashed", or "no result" where the reference model gives none.
+    """How a case went: "exact", "refused", "wrong", "crashed", "no result" where the reference model gives none, "lost" where the flaw of a
+    negative case is gone once TOSA's own reader has made MLIR of it.
 
     Attributes:
         rule: the rule that was broken, of a refusal.
@@ -169,6 +176,8 @@ def _check(tools: Tools, case: Case, simulate: bool, target: str) -> Outcome:
         return Outcome(case, "refused", "TOSA's own reader takes the file")
     context = ir.Context()
     module = import_tosa(text, context)
+    if any(flaw in case.name for flaw in LOST):
+        return Outcome(case, "lost")
     arrays = inputs(case)
     with context, ir.Location.unknown():
         run_passes(module, ["convert-tosa-to-npu"])
