@@ -26,7 +26,7 @@ import types
 import typing
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from torch_mlir import ir, rewrite
@@ -55,7 +55,13 @@ def option(doc: str, default: Any = dataclasses.MISSING) -> Any:
 
 @dataclass(frozen=True)
 class Pass:
-    """A rewrite of a whole module. Options are fields made by `option`."""
+    """A rewrite of a whole module. Options are fields made by `option`.
+
+    Attributes:
+        needs_verifier: MLIR's verifier looks at what the pass leaves; a pass that says no has it checked elsewhere.
+    """
+
+    needs_verifier: ClassVar[bool] = True
 
     def run(self, module: ir.Module) -> None:
         """Rewrites `module` in place; the context is entered.

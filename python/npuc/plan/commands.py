@@ -16,6 +16,9 @@ from npuc.isa.sync import Signal, Wait
 from npuc.ops.base import OpSpec, Region, TensorType
 from npuc.targets.base import Target
 
+# accesses that nobody can wait for any more are forgotten every so many commands
+PRUNE_COMMANDS = 512
+
 
 @dataclass(frozen=True)
 class Location:
@@ -102,6 +105,17 @@ class _Accesses:
         self.extents.append(extent)
         self.count += 1
 
+    def prune(self, known: Sequence[Sequence[int]]) -> None:
+        """Forget what every other queue knows to be complete: nothing later needs to wait for it."""
+        count = self.count
+        surest = np.array([min(clock[queue] for other, clock in enumerate(known) if other != queue) for queue in range(len(known))])
+        kept = np.nonzero(self.place[:count] > surest[self.queue[:count]])[0]
+        for name in ("low", "high", "write", "command", "queue", "place"):
+            array = getattr(self, name)
+            array[: len(kept)] = array[kept]
+        self.extents = [self.extents[index] for index in kept]
+        self.count = len(kept)
+
     def candidates(self, extent: Extent, write: bool, queue: int, clock: Sequence[int]) -> np.ndarray:
         """Accesses of other queues, not yet known to be complete, whose bounding boxes meet and one of which writes; newest first."""
         n = self.count
@@ -162,6 +176,9 @@ def synchronize(commands: Sequence[Command], target: Target) -> list[Command]:
         clocks.append(tuple(clock))
         for space, extent, write in accesses:
             memories[space].add(extent, write, number, queue, issued[queue])
+        if number % PRUNE_COMMANDS == PRUNE_COMMANDS - 1 and len(queues) > 1:
+            for log in memories.values():
+                log.prune(known)
     return _with_semaphores(commands, queue_of, waits)
 
 

@@ -28,6 +28,8 @@ MAX_GROUP = 10
 SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
 PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
+# compute steps above which rungs of the ladder are left out
+LONG_PROGRAM = 4000
 # a value between groups may take the SRAM divided by this before the estimate takes it to go off chip
 KEEP_FRACTION = 5
 
@@ -187,7 +189,8 @@ def _with_prefetch(ways: Groups, groups: tuple[GroupPlan, ...]) -> Result | None
     if placement.peak_bytes > capacity:
         return None
     cycles = [ways.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
-    for part in PREFETCH_LADDER:
+    # a long program gains little from the last bytes, and each rung spells it out again
+    for part in PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]:
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
         ahead, where = lay_out(graph, schedule, target, ways.footprints)
         if where.peak_bytes <= capacity:

@@ -253,7 +253,7 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                 region = chunk_region(whole, chunk) if len(chunks[index]) > 1 else whole
                 params = held.get((index, part), -1)
                 if node.spec.param_bytes() and params < 0:
-                    size = _chunk_param_bytes(node, chunk, len(chunks[index]))
+                    size = state.footprints.param_bytes(node, chunk)
                     params = state.buffer(size, f"parameters of {node.name}")
                     state.add(LoadParams(index, part, params), number, params)
                     if not streamed[index]:
@@ -298,7 +298,7 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
         again = part == 0 or not whole
         if again:
             place = _value_buffers(state, group, {value: held for value, held in shape.capacity.items() if value != node.output})
-        size = _chunk_param_bytes(node, chunk, len(parts))
+        size = state.footprints.param_bytes(node, chunk)
         params = state.buffer(size, f"parameters of {node.name}") if size else -1
         sources = tuple(place[value] for value in node.activations)
 
@@ -325,10 +325,6 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
             if group.ahead and step + 1 < len(shape.stripes):
                 load(step + 1)
             state.add(Store(node.output, region, output, alone=True), number, output)
-
-
-def _chunk_param_bytes(node: Node, chunk: tuple[int, int], parts: int) -> int:
-    return node.spec.param_bytes() if parts == 1 else node.spec.tile(chunk_region(node.spec.output.whole, chunk)).spec.param_bytes()
 
 
 def _fetched_ahead(state: _Expansion) -> list[_Item]:

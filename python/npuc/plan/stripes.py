@@ -18,6 +18,7 @@ class Footprints:
         self.graph = graph
         self._tiles: dict[tuple[int, int, int], Tile] = {}
         self._needs: dict[tuple[int, int, int], tuple[tuple[int, int, int], ...]] = {}
+        self._param_bytes: dict[tuple[int, int, int], int] = {}
 
     def tile(self, node: Node, low: int, high: int) -> Tile:
         """The node cut to output rows low .. high - 1."""
@@ -25,6 +26,15 @@ class Footprints:
         if key not in self._tiles:
             self._tiles[key] = node.spec.tile(with_rows(node.spec.output, low, high))
         return self._tiles[key]
+
+    def param_bytes(self, node: Node, chunk: tuple[int, int]) -> int:
+        """Bytes of the packed parameters of output channels `chunk` (start, size)."""
+        if chunk == (0, node.spec.output.shape[-1]):
+            return node.spec.param_bytes()
+        key = (node.index, *chunk)
+        if key not in self._param_bytes:
+            self._param_bytes[key] = node.spec.tile((*node.spec.output.whole[:-1], chunk)).spec.param_bytes()
+        return self._param_bytes[key]
 
     def needs(self, node: Node, low: int, high: int) -> tuple[tuple[int, int, int], ...]:
         """(value, first row, one past the last row) for each activation that the rows low .. high - 1 read."""

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Takes the stride out of a 1x1 convolution: a slice picks the pixels that are read, the convolution reads them all.
+
+A 1x1 kernel with stride 2 reads one pixel in four and holds up memory and transfers for the rest of them. Sliced first, the input
+of the convolution is a quarter of the size: it stays in SRAM where the whole did not, and its weights are fetched once.
+"""
+
+from dataclasses import dataclass, replace
+
+from torch_mlir import ir, rewrite
+
+from npuc.dialects.base import build, spec_of
+from npuc.ops.conv2d import Conv2d
+from npuc.ops.slice import Slice
+from npuc.passes.base import Pass, apply_patterns, layer_name, replace_op
+
+
+@dataclass(frozen=True)
+class NpuSliceStrides(Pass):
+    def run(self, module: ir.Module) -> None:
+        apply_patterns(module, ("npu.conv2d", _slice_first))
+
+
+def _slice_first(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
+    op = view.operation
+    spec = spec_of(op)
+    assert isinstance(spec, Conv2d)
+    if spec.inputs[1].shape[1:3] != (1, 1) or spec.strides == (1, 1) or any(spec.pads):
+        return True
+    n, height, width, _ = spec.output.shape
+    source = spec.inputs[0]
+    picked = Slice.of(source, starts=(0, 0, 0, 0), sizes=(n, height, width, source.shape[3]), strides=(1, *spec.strides, 1))
+    name = layer_name(op)
+    with rewriter.ip:
+        value = build(picked, [op.operands[0]], loc=ir.Location.name(f"{name}/slice") if name else op.location)
+    dense = replace(spec, inputs=(picked.output, *spec.inputs[1:]), strides=(1, 1))
+    replace_op(rewriter, op, dense, [value, *list(op.operands)[1:]])
+    return False
