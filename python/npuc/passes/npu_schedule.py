@@ -8,7 +8,7 @@ saved earlier (or made by hand) is replayed instead: it is spelled out, placed a
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,8 @@ from torch_mlir import ir
 
 from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
-from npuc.passes._segment import SCHEDULE_ATTRIBUTE, drop_dead, graph_of, segments
-from npuc.passes.base import Pass, functions, option, target_of
+from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
+from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
 from npuc.plan.schedule import Schedule
 from npuc.plan.search import Result, finish, lay_out, search
@@ -34,7 +34,7 @@ class NpuSchedule(Pass):
             drop_dead(function.operation)
             graphs, first = [], 0
             for ops in segments(function.operation):
-                graphs.append(graph_of(ops, first).graph)
+                graphs.append(_with_packed(graph_of(ops, first), target))
                 first += len(ops)
             if not graphs:
                 continue
@@ -42,6 +42,18 @@ class NpuSchedule(Pass):
             contents = [_content(result, graph, target) for result, graph in zip(results, graphs, strict=True)]
             content = contents[0] if len(contents) == 1 else {"segments": contents}
             function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(ScheduleDict(content))
+
+
+def _with_packed(segment: Segment, target: Target) -> Graph:
+    """The segment's graph, with the sizes that parameters have off chip where the machine decodes packed weights."""
+    if not target.array.decoded_weights:
+        return segment.graph
+    sizes = {}
+    for node, op in zip(segment.graph.nodes, segment.ops, strict=True):
+        arrays = [constant_value(op.operands[position]) for position in node.spec.param_operands]
+        if arrays and all(array is not None for array in arrays):
+            sizes[node.index] = len(node.spec.pack_for(target, *arrays))
+    return replace(segment.graph, packed_bytes=sizes)
 
 
 def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 """The part of a network that one NPU segment runs, as specs and values: what the planner sees."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from npuc.ops.base import OpSpec, Region, TensorType
@@ -54,12 +54,14 @@ class Graph:
         types: type of each value by number.
         inputs: values that arrive from outside, in off-chip memory.
         outputs: values that must end in off-chip memory.
+        packed_bytes: node -> bytes of its parameters as they lie off chip, where the machine decodes packed weights; else empty.
     """
 
     nodes: tuple[Node, ...]
     types: dict[int, TensorType]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    packed_bytes: dict[int, int] = field(default_factory=dict)
 
     @cached_property
     def consumers(self) -> dict[int, tuple[int, ...]]:
@@ -75,9 +77,13 @@ class Graph:
         """Value -> index of the node that makes it."""
         return {node.output: node.index for node in self.nodes}
 
+    def moved_bytes(self, node: Node) -> int:
+        """Bytes that a fetch of the node's parameters moves."""
+        return self.packed_bytes.get(node.index, node.spec.param_bytes())
+
     def param_bytes(self) -> int:
-        """Bytes of all packed parameters."""
-        return sum(node.spec.param_bytes() for node in self.nodes)
+        """Bytes of all parameters as they lie off chip."""
+        return sum(self.moved_bytes(node) for node in self.nodes)
 
     def compulsory_bytes(self) -> int:
         """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out."""

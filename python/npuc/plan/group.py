@@ -114,7 +114,7 @@ class Groups:
         dram = target.dram
         again = single or not hold
         fetches = {
-            node.index: dram.cycles(node.spec.param_bytes()) + part * dram.read_latency for node, part in zip(nodes, parts, strict=True)
+            node.index: dram.cycles(graph.moved_bytes(node)) + part * dram.read_latency for node, part in zip(nodes, parts, strict=True)
         }
         compute = stalled = 0
         for stripe in shape.stripes:
@@ -203,7 +203,7 @@ class Groups:
         passes = 1 if count == 1 else len(chunks)
         arriving = [value for value in set(node.activations) if not self._stays(value)]
         load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in arriving)
-        fetch = dram.cycles(node.spec.param_bytes()) + len(chunks) * dram.read_latency
+        fetch = dram.cycles(graph.moved_bytes(node)) + len(chunks) * dram.read_latency
         # channels of a chunk are short runs: bursts are wasted on them
         run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
         store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency

@@ -59,8 +59,8 @@ def _starts(graph: Graph, steps: Steps, starts: np.ndarray, target: Target) -> l
             deadline = int(starts[needed.get(step.buffer, computes)])
             free = min(free, deadline) - dram.cycles(size) - dram.read_latency
         elif isinstance(step, LoadParams):
-            size = steps.buffers[step.buffer].size_bytes
-            free = min(free, int(starts[needed.get(step.buffer, computes)])) - dram.cycles(size) - dram.read_latency
+            ready = int(starts[needed.get(step.buffer, computes)])
+            free = min(free, ready) - dram.cycles(step.moved_bytes) - dram.read_latency
             found.append(free)
         elif isinstance(step, Store):
             size = region_type(graph.types[step.value], step.region).bytes

@@ -20,6 +20,8 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
         top += -(-tensor.bytes // 128) * 128
     where = [Location(Space.SRAM, offset, buffer.ring_rows) for offset, buffer in zip(placement.offsets, steps.buffers, strict=True)]
     commands: list[Command] = []
+    # bytes of the parameters in a buffer: fewer than they stand for where the machine decodes them
+    moved: dict[int, int] = {}
     for step in steps.steps:
         if isinstance(step, Load | Store):
             tensor = graph.types[step.value]
@@ -31,7 +33,7 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
             else:
                 commands.append(copy_command(inner, outer, "store", target, ""))
         elif isinstance(step, LoadParams):
-            size = steps.buffers[step.buffer].size_bytes
+            size = moved[step.buffer] = step.moved_bytes
             commands.append(copy_command(blob(Location(Space.DRAM, top), size), blob(where[step.buffer], size), "params", target, ""))
             top += -(-size // 128) * 128
         elif isinstance(step, Compute):
@@ -43,7 +45,7 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
                 for value, buffer, position in zip(node.activations, step.inputs, activations, strict=True)
             ]
             output = view(tile.spec.output, where[step.output]) if step.alone else view(node.spec.output, where[step.output], step.region)
-            params = blob(where[step.params], tile.spec.param_bytes()) if step.params >= 0 else Operand.absent()
+            params = blob(where[step.params], min(moved[step.params], tile.spec.param_bytes())) if step.params >= 0 else Operand.absent()
             scratch = blob(where[step.scratch], tile.spec.scratch_bytes(target)) if step.scratch >= 0 else Operand.absent()
             commands += compute_commands(tile.spec, inputs, output, params, scratch, target, node.name)
     return synchronize(commands, target)

@@ -50,11 +50,12 @@ class Load:
 
 @dataclass(frozen=True)
 class LoadParams:
-    """The packed parameters of one chunk of a node into `buffer`."""
+    """The packed parameters of one chunk of a node into `buffer`; `moved_bytes` pass the port."""
 
     node: int
     chunk: int
     buffer: int
+    moved_bytes: int
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,7 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                 if node.spec.param_bytes() and params < 0:
                     size = state.footprints.param_bytes(node, chunk)
                     params = state.buffer(size, f"parameters of {node.name}")
-                    state.add(LoadParams(index, part, params), number, params)
+                    state.add(LoadParams(index, part, params, state.footprints.moved_bytes(node, chunk)), number, params)
                     if not streamed[index]:
                         held[index, part] = params
                 scratch = state.buffer(scratch_bytes, f"scratch of {node.name}") if scratch_bytes else -1
@@ -311,7 +312,7 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
         if again:
             load(0)
         if size:
-            state.add(LoadParams(node.index, part, params), number, params)
+            state.add(LoadParams(node.index, part, params, state.footprints.moved_bytes(node, chunk)), number, params)
         for step, stripe in enumerate(shape.stripes):
             if step and not group.ahead:
                 load(step)

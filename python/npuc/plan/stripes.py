@@ -36,6 +36,12 @@ class Footprints:
             self._param_bytes[key] = node.spec.tile((*node.spec.output.whole[:-1], chunk)).spec.param_bytes()
         return self._param_bytes[key]
 
+    def moved_bytes(self, node: Node, chunk: tuple[int, int]) -> int:
+        """Bytes that a fetch of the parameters of `chunk` moves; packed ones are shared out evenly over the channels."""
+        size = self.param_bytes(node, chunk)
+        whole = node.spec.param_bytes()
+        return size if not whole else -(-size * self.graph.moved_bytes(node) // whole)
+
     def needs(self, node: Node, low: int, high: int) -> tuple[tuple[int, int, int], ...]:
         """(value, first row, one past the last row) for each activation that the rows low .. high - 1 read."""
         key = (node.index, low, high)
