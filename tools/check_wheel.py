@@ -36,8 +36,9 @@ def run_program(path: str) -> None:
     import numpy as np
 
     npuc = importlib.import_module("npuc")
+    dtypes = importlib.import_module("npuc.ops.base").NUMPY_DTYPES
     program = npuc.load(path)
-    program.run(*[np.zeros(value.shape, value.dtype) for value in program.inputs])
+    program.run(*[np.zeros(value.shape, dtypes[value.dtype]) for value in program.inputs])
 
 
 def main() -> int:

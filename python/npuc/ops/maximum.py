@@ -16,4 +16,4 @@ class Maximum(Extremum):
 
     name: ClassVar[str] = "maximum"
     kind: ClassVar[ElementwiseKind] = ElementwiseKind.MAXIMUM
-    join = staticmethod(np.maximum)
+    join = staticmethod(lambda a, b: np.maximum(a, b))

@@ -16,4 +16,4 @@ class Minimum(Extremum):
 
     name: ClassVar[str] = "minimum"
     kind: ClassVar[ElementwiseKind] = ElementwiseKind.MINIMUM
-    join = staticmethod(np.minimum)
+    join = staticmethod(lambda a, b: np.minimum(a, b))

@@ -98,7 +98,8 @@ def _problems(group: GroupPlan, graph: Graph) -> Iterator[str]:
     strange = set(group.keep) - set(escaping(graph, group.nodes))
     if strange:
         yield f"it keeps value {min(strange)}, wanted values made here that others read"
-    if group.outer == "channels" and (len(group.nodes) > 1 or group.keep or graph.nodes[group.nodes[0]].spec.is_view):
+    alone = len(group.nodes) == 1 and not graph.nodes[min(group.nodes)].spec.is_view
+    if group.outer == "channels" and (not alone or group.keep):
         yield "channels stand outside, wanted one op that moves data, and nothing kept"
 
 
