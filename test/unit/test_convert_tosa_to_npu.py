@@ -98,6 +98,15 @@ def test_a_program_of_host_ops_alone_runs(tmp_path):
     np.testing.assert_array_equal(npuc.compile(path).run(np.arange(4, dtype=np.int32)), np.arange(4) * 2)
 
 
+def test_a_table_of_one_value_without_dimensions_runs(tmp_path):
+    path = tmp_path / "negate.mlir"
+    path.write_text(module(
+        "%x: tensor<i8>", "tensor<i8>", constant("zi", -103, "1xi8"), constant("zo", 40, "1xi8"),
+        "%y = tosa.negate %x, %zi, %zo : (tensor<i8>, tensor<1xi8>, tensor<1xi8>) -> tensor<i8>",
+    ))  # fmt: skip
+    assert npuc.compile(path).run(np.array(-100, np.int8)) == 37
+
+
 def test_48_bit_accumulators_are_held_in_64():
     text = module(
         "%x: tensor<2x2xi48>", "tensor<2x2xi16>", constant("m", "[16384, 20000]", "2xi16"), constant("s", "[30, 31]", "2xi8"),

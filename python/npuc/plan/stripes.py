@@ -29,7 +29,7 @@ class Footprints:
 
     def param_bytes(self, node: Node, chunk: tuple[int, int]) -> int:
         """Bytes of the packed parameters of output channels `chunk` (start, size)."""
-        if chunk == (0, node.spec.output.shape[-1]):
+        if chunk == (0, node.spec.output.nhwc[-1]):
             return node.spec.param_bytes()
         key = (node.index, *chunk)
         if key not in self._param_bytes:

@@ -66,19 +66,19 @@ def _by_phases(at: Tosa, found: Convolution, weights: np.ndarray, bias: np.ndarr
 
 def _spread(at: Tosa, found: Convolution, weights: np.ndarray, bias: np.ndarray, image: tuple[int, int]) -> ir.Value:
     """The kernel turned around over an input with stride - 1 rows and columns of the zero point between its own."""
-    strides, out_pad = at.integers("stride"), at.integers("out_pad")
+    strides, out_pad, taps = at.integers("stride"), at.integers("out_pad"), weights.shape[1:3]
+    wanted = [taps[i // 2] - 1 + pad for i, pad in enumerate(out_pad)]
+    pads = tuple(min(pad, taps[i // 2] - 1) for i, pad in enumerate(wanted))
+    # what is more than a convolution pads stands around the spread rows and columns
+    top, bottom, left, right = (pad - kept for pad, kept in zip(wanted, pads, strict=True))
     x = found.x
-    if strides != (1, 1):
-        x = at.make("resize", [x], scale_y=(strides[0], 1), scale_x=(strides[1], 1), rounding="floor")
+    if (*strides, top, bottom, left, right) != (1, 1, 0, 0, 0, 0):
+        x = at.make("resize", [x], scale_y=(strides[0], 1), scale_x=(strides[1], 1), offset=(-top, -left), border=(bottom, right), rounding="floor")
         _, height, width, _ = tensor_type(x.type).shape
         # repeated by now; all but the first of each becomes the zero point
         mask = np.zeros((1, height, width, 1), np.int8)
-        mask[:, :: strides[0], :: strides[1]] = 1
-        keep = Rescale((1 << 30,), (30,), found.zp_x)
-        x = at.make("mul", [x, at.constant(mask)], zp_a=found.zp_x, rescale=keep)
-    taps = weights.shape[1:3]
-    wanted = [taps[i // 2] - 1 + pad for i, pad in enumerate(out_pad)]
-    x, pads = padded(at, replace(found, x=x), taps, tuple(wanted))
+        mask[:, top : height - bottom : strides[0], left : width - right : strides[1]] = 1
+        x = at.make("mul", [x, at.constant(mask)], zp_a=found.zp_x, rescale=Rescale((1 << 30,), (30,), found.zp_x))
     return _conv2d(at, x, weights[:, ::-1, ::-1], bias, pads, found)
 
 
