@@ -107,6 +107,17 @@ def test_a_table_of_one_value_without_dimensions_runs(tmp_path):
     assert npuc.compile(path).run(np.array(-100, np.int8)) == 37
 
 
+def test_an_open_batch_is_1_and_an_open_extent_follows(tmp_path):
+    path = tmp_path / "open.mlir"
+    path.write_text(module(
+        "%x: tensor<?x2x3xi8>", "tensor<?x6xi8>", "%s = tosa.const_shape {values = dense<[-1, 6]> : tensor<2xindex>} : () -> !tosa.shape<2>",
+        "%r = tosa.reshape %x, %s : (tensor<?x2x3xi8>, !tosa.shape<2>) -> tensor<?x6xi8>",
+        "%y = tosa.clamp %r {min_val = 0 : i8, max_val = 4 : i8} : (tensor<?x6xi8>) -> tensor<?x6xi8>",
+    ))  # fmt: skip
+    y = npuc.compile(path).run(np.arange(-1, 5, dtype=np.int8).reshape(1, 2, 3))
+    assert y.tolist() == [[0, 0, 1, 2, 3, 4]]
+
+
 def test_48_bit_accumulators_are_held_in_64():
     text = module(
         "%x: tensor<2x2xi48>", "tensor<2x2xi16>", constant("m", "[16384, 20000]", "2xi16"), constant("s", "[30, 31]", "2xi8"),

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from torch_mlir import ir
 from torch_mlir.passmanager import PassManager
 
@@ -23,6 +24,8 @@ _CHILD_SECONDS = 120
 # What tosa-validate takes for granted: the profile, the extensions and the level (shapes, ranks, kernels) that a module may use. TOSA
 # 1.1 is a draft whose additions in PRO-INT are the same arithmetic under other operands.
 _TARGET = "tosa-attach-target{profiles=pro_int extensions=int16,doubleround,inexactround,dynamic,shape specification_version=1.1.draft level=8k}"
+# The sign of 8-bit values is the rescales' business.
+_SIGNLESS = "func.func(tosa-convert-integer-type-to-signless)"
 _VALIDATE = "tosa-validate{strict-op-spec-alignment=1}"
 
 
@@ -46,8 +49,9 @@ def import_tosa(source: Path | str | bytes, context: ir.Context) -> ir.Module:
         except ir.MLIRError as error:
             raise _failed(error, f"'{name}' is no well-formed MLIR module") from None
         _check_function(module, name)
+        _close(_functions(module)[0])
         try:
-            PassManager.parse(f"builtin.module({_TARGET},{_VALIDATE})").run(module.operation)
+            PassManager.parse(f"builtin.module({_SIGNLESS},{_TARGET},{_VALIDATE})").run(module.operation)
         except ir.MLIRError as error:
             raise _failed(error, f"'{name}' breaks the TOSA specification") from None
     return module
@@ -62,6 +66,38 @@ def _failed(error: ir.MLIRError, message: str) -> ImportFailed:
     where = f"line {place[1]}: " if place else ""
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
     return ImportFailed(f"{message}: {where}{found[0].message}{more}")
+
+
+# op -> the operand that says a shape which its result has
+_SHAPED = {"tosa.reshape": 1, "tosa.slice": 2}
+
+
+def _close(function: ir.Operation) -> None:
+    """What converters leave open: a first dimension of unknown extent is 1, and a shape operand with -1 is the result's shape."""
+    block = function.regions[0].blocks[0]
+    for argument in block.arguments:
+        argument.set_type(_closed(argument.type))
+    for op in [view.operation for view in block.operations]:
+        for result in op.results:
+            result.set_type(_closed(result.type))
+        shape = op.operands[_SHAPED[op.name]].owner if op.name in _SHAPED else None
+        if shape is None or isinstance(shape, ir.Block) or shape.name != "tosa.const_shape":
+            continue
+        kind = op.results[0].type
+        if -1 not in np.asarray(shape.attributes["values"]) or not isinstance(kind, ir.RankedTensorType) or not kind.has_static_shape:
+            continue
+        with ir.InsertionPoint(op), op.location:
+            values = ir.DenseElementsAttr.get(np.array(kind.shape, np.int64), type=ir.IndexType.get())
+            made = ir.Operation.create("tosa.const_shape", results=[shape.results[0].type], attributes={"values": values})
+        op.operands[_SHAPED[op.name]] = made.results[0]
+    returned = [value.type for value in block.operations[len(block.operations) - 1].operation.operands]
+    function.attributes["function_type"] = ir.TypeAttr.get(ir.FunctionType.get([argument.type for argument in block.arguments], returned))
+
+
+def _closed(kind: ir.Type) -> ir.Type:
+    if not isinstance(kind, ir.RankedTensorType) or not kind.rank or not kind.is_dynamic_dim(0):
+        return kind
+    return ir.RankedTensorType.get([1, *(kind.get_dim_size(i) for i in range(1, kind.rank))], kind.element_type)
 
 
 def _functions(module: ir.Module) -> list[ir.Operation]:

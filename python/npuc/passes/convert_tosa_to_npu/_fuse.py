@@ -22,17 +22,19 @@ def between(op: ir.Operation, kind: str) -> tuple[Rescale, ir.Operation] | None:
     return after, middle
 
 
-def widened(value: ir.Value, double_round: bool) -> tuple[ir.Value, Rescale] | None:
-    """The i8 behind an npu.rescale to i32, and the rescale; None where there is none, or one that rounds otherwise."""
+def widened(value: ir.Value) -> tuple[ir.Value, Rescale] | None:
+    """The i8 behind an npu.rescale to i32, and the rescale; None where there is none."""
     op = defining(value, "npu.rescale")
-    if op is None:
-        return None
+    spec = full_rescale(op, "i8") if op is not None else None
+    return None if op is None or spec is None else (op.operands[0], spec)
+
+
+def full_rescale(op: ir.Operation, dtype: str) -> Rescale | None:
+    """The spec of an npu.rescale of `dtype` to i32 without bounds; None for any other."""
     spec = spec_of(op)
     assert isinstance(spec, Rescale)
     full = Records(spec.rescale.multiplier, spec.rescale.shift, 0, *RANGES["i32"], spec.rescale.double_round)
-    if spec.inputs[0].dtype != "i8" or spec.rescale != full:
-        return None
-    return None if spec.rescale.double_round != double_round and max(spec.rescale.shift) > 31 else (op.operands[0], spec)
+    return spec if spec.inputs[0].dtype == dtype and spec.rescale == full else None
 
 
 def is_neutral(spec: Rescale) -> bool:

@@ -18,7 +18,7 @@ def _fuse(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
     after, middle = found
     values, zero_points = [], []
     for value in middle.operands:
-        term = widened(value, after.rescale.double_round)
+        term = widened(value)
         if tensor_type(value.type).dtype == "i8":
             values.append(value)
             zero_points.append(0)
