@@ -141,6 +141,17 @@ GROUPS = {
         "depthwise with multiplier": nn.Conv2d(8, 24, 3, padding=1, groups=8),
         "batch norm of its own": nn.Sequential(nn.MaxPool2d(2), nn.BatchNorm2d(8)),
     },
+    "transposed convolutions": {
+        "kernel 2 stride 2": nn.ConvTranspose2d(8, 4, 2, 2),
+        "kernel 3 stride 2": nn.ConvTranspose2d(8, 4, 3, 2, 1, output_padding=1),
+        "kernel 4 stride 2, relu": nn.Sequential(nn.ConvTranspose2d(8, 4, 4, 2, 1), nn.ReLU()),
+        "stride 1": nn.ConvTranspose2d(8, 4, 3, 1, 1, bias=False),
+        "sides of their own, dilated": nn.ConvTranspose2d(8, 4, 3, (3, 2), (0, 1), dilation=(1, 2)),
+        "stride beyond the kernel": nn.ConvTranspose2d(8, 4, 2, 3, output_padding=1),
+        "borders that are cut off": nn.ConvTranspose2d(8, 4, (1, 3), (1, 2), (0, 3)),
+        "grouped": nn.ConvTranspose2d(8, 8, 3, 2, groups=2),
+        "depthwise": nn.ConvTranspose2d(8, 16, 3, 2, 1, groups=8),
+    },
     "matrices": {
         "linear over the last dimension": nn.Linear(8, 6),
         "linear behind flatten": nn.Sequential(nn.Flatten(), nn.Linear(512, 10), nn.ReLU()),
@@ -245,6 +256,8 @@ GROUPS = {
         "pad": lambda x: F.pad(x, (1, 2, 0, 1)),
         "pad with a number": lambda x: F.pad(x, (1, 2, 0, 1), value=0.3),
         "pad channels": lambda x: F.pad(x, (0, 0, 0, 0, 2, 2)),
+        "pad by reflection": lambda x: F.pad(x, (1, 2, 0, 3), mode="reflect"),
+        "pad by the border": lambda x: F.pad(x, (2, 0, 1, 1), mode="replicate"),
         "pad by less than nothing": lambda x: F.pad(x, (-1, 1, 0, -2)),
     },
     "shapes": {
@@ -296,6 +309,8 @@ SINGLE = {
     "conv1d": (Call(lambda m, x: F.relu(m(x)), nn.Conv1d(6, 8, 3, padding=1)), [(1, 6, 20)]),
     "conv1d, groups and stride": (Call(lambda m, x: m(x), nn.Conv1d(6, 12, 3, 2, groups=3)), [(2, 6, 20)]),
     "conv1d, depthwise": (Call(lambda m, x: m(x), nn.Conv1d(6, 6, 4, padding="same", groups=6)), [(1, 6, 20)]),
+    "conv_transpose1d": (Call(lambda m, x: m(x), nn.ConvTranspose1d(6, 4, 3, 2)), [(1, 6, 20)]),
+    "pads of one dimension": (Call(lambda m, x: m(F.pad(F.pad(x, (1, 1), mode="reflect"), (0, 2), mode="replicate")), nn.Conv1d(6, 4, 3)), [(1, 6, 20)]),
     "pools of one dimension": (Call(lambda x: (F.max_pool1d(x, 2), F.avg_pool1d(x, 3))), [(1, 6, 20)]),
     "batch matmul": (Call(torch.bmm), [(2, 4, 6), (2, 6, 5)]),
     "matmul with one matrix for all": (Call(torch.matmul), [(2, 4, 6), (6, 5)]),
@@ -319,7 +334,7 @@ def test_a_module_of_its_own_gives_the_codes_of_the_pt2e_model(name):
 
 def test_a_float_head_runs_on_the_host():
     data = samples((1, 8, 4, 4))
-    module = randomize(Call(lambda m, x: m(x.mean([2, 3])).log_softmax(1), nn.Linear(8, 5)), 3)
+    module = randomize(Call(lambda m, x: m(x.mean([2, 3])).log_softmax(-1), nn.Linear(8, 5)), 3)
     compiled = npuc.compile(module, data[0], calibration=data, validate=True)
     network = compiled.quantized.module(check_guards=False)
     for inputs in data:
@@ -350,7 +365,6 @@ class Function(nn.Module):
 
 
 REFUSED = {
-    "transposed": (nn.ConvTranspose2d(8, 8, 2, 2), "layer", "convolutions do not scatter", "nearest upsampling"),
     "sort": (Function(lambda x: x.sort(-1)[0]), "layer/sort", "one integer form for all positions", "split the model"),
     "dilated pool": (nn.MaxPool2d(2, 1, dilation=2), "layer", "neighbouring positions", "use dilation=1"),
     "ceil_mode": (nn.AvgPool2d(3, 2, ceil_mode=True), "layer", "inside the padded image", "ceil_mode=False"),
@@ -361,6 +375,7 @@ REFUSED = {
 ON_HOST = {
     "group_norm": nn.GroupNorm(2, 8), "layer_norm": nn.LayerNorm([8, 8, 8]), "instance_norm": nn.InstanceNorm2d(8), "rms_norm": nn.RMSNorm(8),
     "bilinear": nn.Upsample(scale_factor=2, mode="bilinear"), "atan": Function(torch.atan), "flip": Function(lambda x: x.flip(2)),
+    "a list of channels": Function(lambda x: x[:, [0, 2, 1, 7, 6, 5, 4, 3]]),
     "divide": Function(lambda x: x / (x.abs() + 1)), "maximum": Function(lambda x: torch.maximum(x, -x)),
     "norm": Function(lambda x: x / x.norm(dim=1, keepdim=True)), "max of a dimension": Function(lambda x: x * x.max(1, keepdim=True)[0]),
     "standard deviation": Function(lambda x: x / x.std()), "where": Function(lambda x: torch.where(x > x.mean(), x, x * x)),
@@ -379,6 +394,13 @@ def test_a_float_layer_in_the_middle_runs_on_the_host(name):
     for inputs in data:
         expected = network(*inputs)
         torch.testing.assert_close(compiled(*inputs), expected, rtol=0, atol=0.05 * expected.abs().max().item())
+
+
+def test_an_output_may_be_a_list_of_positions():
+    data = samples((1, 3, 8, 8))
+    module = randomize(Call(lambda m, x: m(x)[:, [2, 0]], nn.Conv2d(3, 4, 1)), 3)
+    compiled = npuc.compile(module, data[0], calibration=data, validate=True)
+    assert differences(compiled, data) == {}
 
 
 def test_a_float_mean_of_everything_may_be_an_output():

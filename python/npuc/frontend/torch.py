@@ -50,10 +50,10 @@ _STAMP = "npuc.layer"
 KEEP = frozenset({
     "softmax", "_softmax", "log_softmax", "_log_softmax", "gelu", "silu", "sigmoid", "tanh", "hardswish", "hardsigmoid",
     "mish", "elu", "selu", "celu", "leaky_relu", "softplus", "prelu", "relu", "relu6", "hardtanh", "clamp",
-    "layer_norm", "native_layer_norm", "batch_norm", "linear", "addmm", "matmul", "conv2d", "conv_transpose2d",
+    "layer_norm", "native_layer_norm", "batch_norm", "linear", "addmm", "matmul", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "avg_pool2d", "adaptive_avg_pool2d", "_adaptive_avg_pool2d", "mean", "upsample_nearest2d", "pixel_shuffle",
     "scaled_dot_product_attention", "square", "log_sigmoid", "hardshrink", "softshrink", "sum", "amax", "argmax", "conv1d", "max_pool1d",
-    "avg_pool1d",
+    "avg_pool1d", "reflection_pad1d", "reflection_pad2d", "replication_pad1d", "replication_pad2d",
 })  # fmt: skip
 
 # torch-mlir's own list, without torch-fuse-quantized-ops (leaves per-channel convolutions in float) and without the

@@ -79,7 +79,7 @@ def convolution(
         codes: the weights in npu's layout.
         params: what this kind of convolution has beside the others.
     """
-    bias = channel_vector(op.operands[2], 1) if len(tensor_type(op.operands[2].type).shape) == 4 else _grouped_bias(op.operands[2])
+    bias = initial_bias(op)
     if bias is None:
         return None
     step = found.x.scale * kernel.scales
@@ -89,6 +89,12 @@ def convolution(
         rescale=root.rescale(step), **params,
     )  # fmt: skip
     return reshape(transpose(result, TO_NCHW), root.shape)
+
+
+def initial_bias(op: ir.Operation) -> np.ndarray | None:
+    """f64 [C]: what the accumulators of a linalg convolution start from, where that varies with the channel alone."""
+    value = op.operands[2]
+    return channel_vector(value, 1) if len(tensor_type(value.type).shape) == 4 else _grouped_bias(value)
 
 
 def _grouped_bias(value: ir.Value) -> np.ndarray | None:

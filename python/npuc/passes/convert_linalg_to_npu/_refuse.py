@@ -53,8 +53,8 @@ _REASONS: dict[tuple[str, ...], Reason] = {
     ("conv3d",): Reason(
         "convolutions have one or two spatial dimensions", "conv1d or conv2d", "fold one dimension into the batch or the channels"
     ),
-    ("conv_transpose1d", "conv_transpose2d"): Reason(
-        "convolutions do not scatter", "conv2d", "use nearest upsampling and a convolution instead"
+    ("conv_transpose3d",): Reason(
+        "transposed convolutions have one or two spatial dimensions", "conv_transpose1d or conv_transpose2d", "fold one dimension into the batch"
     ),
     ("max_pool1d", "max_pool2d"): Reason("max pooling takes neighbouring positions", "dilation 1", "use dilation=1"),
     ("avg_pool1d", "avg_pool2d"): Reason(

@@ -2,6 +2,7 @@
 """Float functions that stay float -> npu.float_unary, npu.float_softmax and npu.float_log_softmax on the host."""
 
 from npuc.dialects.attrs import from_attr
+from npuc.dialects.base import tensor_type
 from npuc.passes.base import replace_op
 from npuc.passes.convert_linalg_to_npu._functions import function_of
 from npuc.passes.convert_linalg_to_npu._match import spec_for
@@ -15,7 +16,7 @@ def _float_op(op, rewriter) -> bool | None:
     operands = list(operation.operands)
     found = function_of(kind, params)
     if kind in _VECTORS:
-        spec = spec_for(_VECTORS[kind], operands, axis=params["axis"])
+        spec = spec_for(_VECTORS[kind], operands, axis=params["axis"] % len(tensor_type(operands[0].type).shape))
     elif found is not None:
         spec = spec_for("float_unary", operands, kind=found[0], arguments=found[1])
     else:
