@@ -292,6 +292,23 @@ def operand(doc: str, *, role: str) -> Any:
 
 
 @dataclass(frozen=True)
+class ArrayWork:
+    """What an instruction of the MAC unit asks of the array, for the ledger of lost cycles.
+
+    Attributes:
+        macs: multiply-accumulates, padding included.
+        depthwise: they run at the array's depthwise rate.
+        array_cycles: of the array, what edges and a depthwise rate waste included.
+        output_cycles: of the output path.
+    """
+
+    macs: int
+    depthwise: bool
+    array_cycles: int
+    output_cycles: int
+
+
+@dataclass(frozen=True)
 class Instruction:
     """Base of every instruction; a subclass declares opcode, mnemonic, unit and fields."""
 
@@ -326,6 +343,10 @@ class Instruction:
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Busy cycles and traffic in one call, for instructions that find both together."""
         return self.busy_cycles(target), self.traffic(target)
+
+    def array_work(self, target: Target) -> ArrayWork | None:
+        """What the array does of it; None where the instruction does not multiply and accumulate."""
+        return None
 
     def latency(self, target: Target) -> int:
         """Cycles before the first byte moves, once an instruction: the slowest memory read, and off-chip memory once more when written."""

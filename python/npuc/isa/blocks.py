@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 from npuc.errors import DoesNotFit
 from npuc.isa import microblocks
-from npuc.isa.base import Operand, Shape4, Space
+from npuc.isa.base import ArrayWork, Operand, Shape4, Space
 from npuc.targets.base import Block, Memory, MicroBlockArray, SpatialArray, Target, ceil_div
 
 
@@ -88,6 +88,13 @@ class MacWork:
     weight_bytes: int = 0
 
     @property
+    def macs(self) -> int:
+        """Multiply-accumulates, padding included."""
+        height, width, channels = self.out
+        taps = self.kernel[0] * self.kernel[1] * (1 if self.channel_step else self.in_channels)
+        return self.images * self.matrices * self.groups * height * width * channels * taps
+
+    @property
     def reach(self) -> tuple[int, int]:
         """Input rows and columns under one output position."""
         return (self.kernel[0] - 1) * self.dilation[0] + 1, (self.kernel[1] - 1) * self.dilation[1] + 1
@@ -106,9 +113,15 @@ class MacWork:
 
 @dataclass(frozen=True)
 class MacCost:
-    """Unit cycles and port bytes of a MAC instruction."""
+    """Unit cycles and port bytes of a MAC instruction.
+
+    Attributes:
+        busy_cycles: at least the longer of array and output path.
+    """
 
     busy_cycles: int
+    array_cycles: int
+    output_cycles: int
     traffic: tuple[tuple[Space, int], ...]
 
     def cycles(self, target: Target) -> int:
@@ -178,7 +191,7 @@ def _finish(work: MacWork, block: Block, parts: _Parts, order: LoopOrder, target
     for space, size in ((work.weights, weights), *work.params):
         burst = _port(space, target).burst_bytes
         traffic[space] = traffic.get(space, 0) + ceil_div(size, burst) * burst
-    return MacCost(max(parts.array, parts.output), tuple(traffic.items()))
+    return MacCost(max(parts.array, parts.output), parts.array, parts.output, tuple(traffic.items()))
 
 
 @functools.lru_cache(maxsize=65536)
@@ -190,7 +203,7 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
     """
     if isinstance(target.array, MicroBlockArray):
         found = microblocks.block_cost(block_work(work), block, order is LoopOrder.PIXELS_OUTER, target)
-        return MacCost(found.busy_cycles, found.traffic)
+        return MacCost(found.busy_cycles, found.array_cycles, found.output_cycles, found.traffic)
     height, width, channels = block
     if min(block) < 1:
         raise DoesNotFit("a block has no extent", found=block, wanted="at least 1x1x1")
@@ -201,6 +214,12 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
             wanted=f"at most {target.buffers.accumulator_bytes} bytes",
         )
     return _finish(work, block, _parts(work, block, target), order, target)
+
+
+def array_work(work: MacWork, block: Block, order: LoopOrder, target: Target) -> ArrayWork:
+    """What the array does of `work` in blocks of `block`."""
+    found = mac_cost(work, block, order, target)
+    return ArrayWork(work.macs, bool(work.channel_step), found.array_cycles, found.output_cycles)
 
 
 def block_work(work: MacWork) -> microblocks.BlockWork:

@@ -7,8 +7,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from npuc.isa.base import DType, Instruction, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacWork, block_refusals, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.base import ArrayWork, DType, Instruction, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.blocks import (
+    Layout,
+    LoopOrder,
+    MacWork,
+    array_work,
+    block_refusals,
+    choose_block,
+    dense_params,
+    mac_cost,
+    output_shape,
+    pads_of,
+)
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
 from npuc.targets.base import Target
@@ -85,6 +96,10 @@ class Conv2d(Instruction):
     def traffic(self, target: Target) -> dict[Space, int]:
         """Inputs and weights as often as blocks and buffers demand, the output once."""
         return self.cost(target)[1]
+
+    def array_work(self, target: Target) -> ArrayWork:
+        """All of it."""
+        return array_work(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
 
     def problems(self) -> Iterator[str]:
         yield from mac_problems(self)

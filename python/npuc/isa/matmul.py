@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuc.isa import microblocks
-from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacWork, choose_block, mac_cost
+from npuc.isa.base import ArrayWork, DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
+from npuc.isa.blocks import Layout, LoopOrder, MacWork, array_work, choose_block, mac_cost
 from npuc.isa.conv2d import block_limits, block_problems
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
 from npuc.targets.base import MicroBlockArray, Target, ceil_div
@@ -86,6 +86,13 @@ class Matmul(Instruction):
         multiplied = microblocks.pointwise((replace(self.a, shape=(1, 1, rows, depth)), row), products, "wide_mul")
         times = batch * self.b.shape[3]
         return microblocks.in_turn(((multiplied, times), (microblocks.summed(products, column, (1, 1), "other"), times)), target)
+
+    def array_work(self, target: Target) -> ArrayWork:
+        """All of it; where products and sums are taken in turn, the products at the array's full rate, and the rest is the output path's."""
+        if not isinstance(target.array, MicroBlockArray):
+            return array_work(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+        macs = self.a.elements * self.b.shape[3]
+        return ArrayWork(macs, False, ceil_div(macs, target.array.macs_per_cycle), self.cost(target)[0])
 
     def problems(self) -> Iterator[str]:
         for name in ("a", "b"):

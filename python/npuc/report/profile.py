@@ -16,11 +16,10 @@ from npuc.errors import UserInputError
 from npuc.isa.base import Command, Unit
 from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Program
 from npuc.isa.sync import Signal, Wait
+from npuc.report.ledger import NO_LAYER, Ledger, ledger
 from npuc.report.table import plain, render_profile
 from npuc.targets.base import Target
 from npuc.timing.engine import Timeline, off_chip_bytes, simulate
-
-NO_LAYER = "(no layer)"
 
 
 @dataclass(frozen=True)
@@ -103,6 +102,7 @@ class Profile:
         npu_segments: how many there are; host ops run between them.
         host_transfers, host_transfer_bytes: tensors that cross between the NPU's off-chip memory and host ops.
         host_seconds: what the host ops took in the last run on this computer; None where nothing ran yet. In no other figure.
+        ledger: where the cycles went, by cause and layer; see `npuc.report.ledger`.
     """
 
     network: str
@@ -129,6 +129,7 @@ class Profile:
     host_transfer_bytes: int = 0
     host_seconds: float | None = None
     layers: tuple[LayerProfile, ...] = ()
+    ledger: Ledger | None = None
 
     @property
     def milliseconds(self) -> float:
@@ -151,6 +152,7 @@ class Profile:
         values["queue_cycles"] = dict(self.queue_cycles)
         values["host_ops"] = [asdict(op) for op in self.host_ops]
         values["layers"] = [asdict(layer) for layer in self.layers]
+        values["ledger"] = self.ledger.to_dict() if self.ledger else None
         values["milliseconds"] = self.milliseconds
         values["inferences_per_second"] = self.inferences_per_second
         values["bound_ratio"] = self.bound_ratio
@@ -187,7 +189,8 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
     if len(timelines) != len(segments):
         raise UserInputError("every NPU segment needs one timeline", found=len(timelines), wanted=len(segments))
     on_npu = [layer for layer in program.layers if layer.device == "npu"]
-    layers = layer_profiles(on_npu, zip(segments, timelines, strict=True), target)
+    runs = list(zip(segments, timelines, strict=True))
+    layers = layer_profiles(on_npu, runs, target)
     cycles, npu_macs = sum(line.total_cycles for line in timelines), sum(layer.macs for layer in on_npu)
     semaphores = _semaphores(program)
     crossing = _all_crossing(program)
@@ -216,6 +219,7 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
         host_transfer_bytes=sum(program.tensor(number).bytes for number in crossing),
         host_seconds=host_seconds,
         layers=layers,
+        ledger=ledger(program, runs),
     )
 
 

@@ -2,11 +2,12 @@
 """The profile as a table for a terminal."""
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from npuc.report.ledger import Ledger
     from npuc.report.profile import HostOp, LayerProfile, Profile
 
 # narrower than this the figures themselves would be cut
@@ -158,9 +159,60 @@ def render_profile(profile: "Profile", *, width: int = 110, layers: int | None =
     if profile.queue_cycles and profile.cycles:
         busy = ", ".join(f"{name} {percent(cycles / profile.cycles)}" for name, cycles in profile.queue_cycles.items())
         console.print(Text(f"queues busy: {busy}"))
+    if profile.ledger and profile.cycles:
+        _ledger(console, profile.ledger)
     if profile.host_ops:
         _host_ops(console, profile, profile.host_ops)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
+
+
+# what stands for useful cycles and for each cause in the bar, and its colour
+_MARKS = {
+    "useful": ("█", "green"), "edges": ("e", "yellow"), "depthwise": ("d", "yellow"), "output": ("o", "yellow"), "vector": ("v", "blue"),
+    "fill": ("f", "magenta"), "sram_port": ("s", "cyan"), "off_chip_port": ("p", "cyan"), "shared_ports": ("c", "cyan"), "weights": ("w", "red"),
+    "dma": ("m", "red"), "synchronization": ("y", "magenta"), "again": ("a", "yellow"),
+}  # fmt: skip
+
+
+def ledger_bar(slots: Mapping[str, int], width: int) -> list[tuple[str, int]]:
+    """(cause, columns) of a bar of `width` columns; the largest remainders are rounded up."""
+    total = sum(slots.values())
+    exact = {cause: size * width for cause, size in slots.items() if size}
+    columns = {cause: size // total for cause, size in exact.items()}
+    rest = sorted(exact, key=lambda cause: -(exact[cause] % total))
+    for cause in rest[: width - sum(columns.values())]:
+        columns[cause] += 1
+    return [(cause, count) for cause, count in columns.items() if count]
+
+
+def _ledger(console, ledger: "Ledger") -> None:
+    """A bar of all cycles by cause, and a line for each with the layers that lose the most."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from npuc.report.ledger import CAUSES, USEFUL
+
+    bar = Text()
+    for cause, columns in ledger_bar(ledger.slots, console.width):
+        mark, colour = _MARKS[cause]
+        bar.append(mark * columns, style=colour)
+    table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column("where the cycles went", no_wrap=True)
+    table.add_column("cycles", justify="right", no_wrap=True)
+    table.add_column("share", justify="right", no_wrap=True)
+    table.add_column("most in", no_wrap=True, overflow="ellipsis")
+    whole = ledger.cycles * ledger.slots_per_cycle
+    for cause in (USEFUL, *sorted(CAUSES, key=lambda cause: -ledger.slots[cause])):
+        slots = ledger.slots[cause]
+        if not slots:
+            continue
+        label = Text.assemble(_MARKS[cause], " " + CAUSES.get(cause, cause))
+        most = sorted(ledger.layers, key=lambda name: -ledger.layers[name][cause])[:2] if cause in CAUSES else []
+        named = ", ".join(f"{clip(name, 30)} {percent(ledger.layers[name][cause] / slots)}" for name in most if ledger.layers[name][cause])
+        table.add_row(label, f"{slots / ledger.slots_per_cycle:,.0f}", percent(slots / whole), Text(named))
+    console.print()
+    console.print(table)
+    console.print(bar)
 
 
 def render_fallbacks(profile: "Profile", *, width: int = 110) -> str:

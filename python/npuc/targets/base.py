@@ -76,6 +76,10 @@ class SpatialArray:
         return self.rows * self.columns * self.out_channels * self.in_channels
 
     @property
+    def depthwise_macs_per_cycle(self) -> int:
+        return self.rows * self.columns * self.depthwise_channels
+
+    @property
     def granule(self) -> Block:
         """Block extents that waste nothing."""
         return self.rows, self.columns, self.out_channels
@@ -125,6 +129,12 @@ class MicroBlockArray:
     depth_first_channels: int = 32
     part_kernel_channels: int = 16
     decoded_weights: int = 8
+
+    @property
+    def depthwise_macs_per_cycle(self) -> int:
+        """A step of 4 cycles does 4 taps of every output of a micro-block."""
+        height, width, channels = self.ublock
+        return height * width * channels * self.cores
 
     @property
     def granule(self) -> Block:
