@@ -201,6 +201,9 @@ def means(rows: list[Row]) -> list[str]:
     planned = max(rows, key=lambda row: abs(row.found.estimate_cycles / max(row.found.cycles, 1) - 1))
     off = planned.found.estimate_cycles / max(planned.found.cycles, 1) - 1
     lines.append(f"estimate against cycles: at most {off:+.2%} ({planned.found.network})")
+    layers = [(layer, row.found.network) for row in rows for layer in row.found.layers if layer.busy_cycles]
+    layer, network = max(layers, key=lambda one: abs(one[0].estimate_cycles / one[0].busy_cycles - 1))
+    lines.append(f"  of a layer: at most {layer.estimate_cycles / layer.busy_cycles - 1:+.2%} ({network}, {layer.name})")
     return lines
 
 

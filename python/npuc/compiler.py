@@ -187,6 +187,8 @@ def encode(
         # segments run one after another
         for key in ("estimate_cycles", "network_bound_cycles", "compulsory_bytes", "array_cycles"):
             known[key] = sum(schedule[key] for schedule in schedules)
+        for key in ("estimate_cycles", "compulsory_bytes"):
+            known[f"layer_{key}"] = tuple(layer.get(key, 0) for layer in found)
         known["groups"] = sum(len(schedule["groups"]) for schedule in schedules)
     if PLACEMENT_ATTRIBUTE in function.attributes:
         certificates["placement"] = from_attr(function.attributes[PLACEMENT_ATTRIBUTE])

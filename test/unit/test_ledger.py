@@ -20,7 +20,7 @@ from npuc.isa.program import Layer, NpuSegment, Program
 from npuc.isa.sync import Signal, Wait
 from npuc.passes.pipeline import run_passes
 from npuc.report.ledger import CAUSES, USEFUL, Ledger, ledger
-from npuc.report.profile import profile
+from npuc.report.profile import Profile, profile
 from npuc.report.table import ledger_bar
 from npuc.timing.engine import simulate
 from samples.networks import LOWERING, NAMED, random_network
@@ -213,21 +213,39 @@ def lowered(module: ir.Module, name: str, sram_kib: int | None) -> Program | Non
     return encode(module, targets.get(name, sram_kib))
 
 
-@pytest.mark.parametrize("name", ["pico-64", "edge-2048", "u55-256", "u65-512-dram"])
-def test_every_cycle_of_every_network_is_counted_once(name, context):
-    counted = 0
-    made = {**{key: make(0) for key, make in NAMED.items()}, **{str(seed): random_network(seed) for seed in range(4)}}
-    for number, (key, module) in enumerate(made.items()):
-        program = lowered(module, name, (None, 32, 16)[number % 3])
-        if program is None:
-            continue
-        found = profile(program)
+@pytest.fixture(scope="module", params=["pico-64", "edge-2048", "u55-256", "u65-512-dram"])
+def profiles(request) -> dict[str, Profile]:
+    """Network -> profile on one machine; numbers are seeds."""
+    found = {}
+    with dialects.new_context(), ir.Location.unknown():
+        made = {**{key: make(0) for key, make in NAMED.items()}, **{str(seed): random_network(seed) for seed in range(4)}}
+        for number, (key, module) in enumerate(made.items()):
+            program = lowered(module, request.param, (None, 32, 16)[number % 3])
+            if program is not None:
+                found[key] = profile(program)
+    assert len(found) >= 5
+    return found
+
+
+def test_every_cycle_of_every_network_is_counted_once(profiles):
+    for key, found in profiles.items():
         assert_whole(found.ledger, found.cycles)
         # the network's own products, each once, are what is useful; rows that a slice throws away are never made
         assert found.ledger.slots[USEFUL] <= found.npu_macs
-        assert found.ledger.slots[USEFUL] == found.npu_macs or key in ("layout", *map(str, range(4)))
-        counted += 1
-    assert counted >= 5
+        assert found.ledger.slots[USEFUL] == found.npu_macs or key == "layout" or key.isdigit()
+
+
+def test_the_planner_expects_what_the_simulator_finds(profiles):
+    for found in profiles.values():
+        assert abs(found.estimate_cycles - found.cycles) <= 0.05 * found.cycles
+        # layer by layer too: what one has more and another less does not cancel
+        assert sum(abs(layer.estimate_cycles - layer.busy_cycles) for layer in found.layers) <= 0.05 * found.cycles
+
+
+def test_layers_answer_for_all_that_must_be_moved(profiles):
+    for found in profiles.values():
+        assert sum(layer.compulsory_bytes for layer in found.layers) == found.compulsory_bytes
+        assert sum(layer.array_bound_cycles for layer in found.layers) == found.array_bound_cycles
 
 
 # what is printed -----------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from npuc.passes.npu_place_buffers import (
     refuse_untiled,
     space_of,
 )
+from npuc.passes.npu_tile import PARAMS_ATTRIBUTE
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
 from npuc.plan.graph import rows
 from npuc.targets.base import Target
@@ -173,7 +174,9 @@ class _Lowering:
                 self.commands.append(copy_command(outer, blob(Location(Space.SRAM, into.offset), size), "params", self.target, location))
             else:
                 outer = view(tensor_type(op.operands[0].type), Location(Space.DRAM, offset))
-                self.commands.append(copy_command(outer, self._result(op.results[0]), "load", self.target, location))
+                # what the machine itself brings along for an op, as the table of a softmax, travels like other parameters
+                kind = "params" if PARAMS_ATTRIBUTE in op.attributes else "load"
+                self.commands.append(copy_command(outer, self._result(op.results[0]), kind, self.target, location))
         elif source is None:
             self.uploads.append((op, self.image.dram_base + into.offset))
         else:

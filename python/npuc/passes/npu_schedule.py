@@ -19,6 +19,7 @@ from npuc.errors import DoesNotFit, UserInputError
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
+from npuc.plan.price import layer_cycles
 from npuc.plan.schedule import Schedule
 from npuc.plan.search import Result, finish, lay_out, search
 from npuc.targets.base import Target
@@ -58,9 +59,15 @@ def _with_packed(segment: Segment, target: Target) -> Graph:
 
 def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
     """One segment's schedule as plain values, with what the program file says of its layers."""
+    expected = layer_cycles(graph, result.steps, result.placement, target)
     layers = [
-        {"name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target)} for node in graph.nodes
-    ]
+        {
+            "name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target),
+            # ops of one layer share its name, and its first op has the layer's cycles
+            "estimate_cycles": expected.pop(node.name, 0), "compulsory_bytes": graph.own_compulsory_bytes(node),
+        }
+        for node in graph.nodes
+    ]  # fmt: skip
     figures = {"compulsory_bytes": graph.compulsory_bytes(), "array_cycles": graph.array_cycles(target), "layers": layers}
     return _plain(result.schedule.to_dict()) | figures
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a placed schedule costs: the commands it becomes, timed by the simulator's own engine."""
 
-from npuc.isa.base import Command, Operand, Space
+from npuc.isa.base import Command, Operand, Space, Unit
 from npuc.ops.base import region_type
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
 from npuc.plan.graph import Graph
@@ -54,3 +54,14 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
 def price_schedule(graph: Graph, steps: Steps, placement: Placement, target: Target) -> int:
     """Total cycles by the timing engine."""
     return simulate(commands_of(graph, steps, placement, target), target).total_cycles
+
+
+def layer_cycles(graph: Graph, steps: Steps, placement: Placement, target: Target) -> dict[str, int]:
+    """Name of a layer -> cycles that its MAC and vector commands are expected to take, waiting for ports included."""
+    commands = commands_of(graph, steps, placement, target)
+    line = simulate(commands, target)
+    found: dict[str, int] = {}
+    for command, start, end in zip(commands, line.start_cycles, line.end_cycles, strict=True):
+        if command.instruction.unit not in (Unit.DMA, Unit.ANY):
+            found[command.location] = found.get(command.location, 0) + end - start
+    return found

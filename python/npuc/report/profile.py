@@ -37,6 +37,8 @@ class LayerProfile:
         array_bound_cycles: what the array alone needs, at least.
         utilisation: of the array while the layer is busy.
         off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port on behalf of the layer.
+        estimate_cycles: the busy cycles that the planner expected; 0 where the file does not say.
+        compulsory_bytes: its parameters, and the inputs and outputs of the network that it reads and makes; 0 where the file does not say.
     """
 
     name: str
@@ -51,6 +53,8 @@ class LayerProfile:
     utilisation: float
     off_chip_read_bytes: int
     off_chip_write_bytes: int
+    estimate_cycles: int = 0
+    compulsory_bytes: int = 0
 
 
 # at the edges of a program these turn the caller's values into the NPU's and back
@@ -93,6 +97,7 @@ class Profile:
         macs, npu_macs: multiply-accumulates of the network, and those of them that the NPU does.
         mac_utilisation: npu_macs / (cycles * macs_per_cycle).
         network_bound_cycles: max(sum of the layers' array bounds, compulsory off-chip bytes / bandwidth); no schedule is faster.
+        array_bound_cycles, compulsory_bytes: the two that it follows from.
         estimate_cycles: what the planner expected.
         peak_sram_bytes, sram_bytes: SRAM used at most, and there.
         off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port.
@@ -130,6 +135,8 @@ class Profile:
     host_seconds: float | None = None
     layers: tuple[LayerProfile, ...] = ()
     ledger: Ledger | None = None
+    array_bound_cycles: int = 0
+    compulsory_bytes: int = 0
 
     @property
     def milliseconds(self) -> float:
@@ -190,7 +197,7 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
         raise UserInputError("every NPU segment needs one timeline", found=len(timelines), wanted=len(segments))
     on_npu = [layer for layer in program.layers if layer.device == "npu"]
     runs = list(zip(segments, timelines, strict=True))
-    layers = layer_profiles(on_npu, runs, target)
+    layers = layer_profiles(on_npu, runs, target, *(_by_layer(program, name, len(on_npu)) for name in ("estimate_cycles", "compulsory_bytes")))
     cycles, npu_macs = sum(line.total_cycles for line in timelines), sum(layer.macs for layer in on_npu)
     semaphores = _semaphores(program)
     crossing = _all_crossing(program)
@@ -220,6 +227,8 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
         host_seconds=host_seconds,
         layers=layers,
         ledger=ledger(program, runs),
+        array_bound_cycles=sum(layer.array_cycles for layer in on_npu),
+        compulsory_bytes=compulsory_bytes(program),
     )
 
 
@@ -229,6 +238,14 @@ def _figure(program: Program, name: str) -> int:
         if type(values.get(name)) is int and values[name] >= 0:
             return values[name]
     return 0
+
+
+def _by_layer(program: Program, name: str, count: int) -> tuple[int, ...]:
+    """A figure of each NPU layer that planning left in the file, zeros where there is none."""
+    values = program.metadata.get(f"layer_{name}")
+    if not isinstance(values, tuple) or len(values) != count or not all(type(value) is int and value >= 0 for value in values):
+        return (0,) * count
+    return values
 
 
 def _text(program: Program, name: str) -> str:
@@ -246,8 +263,13 @@ def network_bound_cycles(program: Program) -> int:
     if found:
         return found
     array = sum(layer.array_cycles for layer in program.layers if layer.device == "npu")
-    compulsory = len(program.constants) + sum(tensor.bytes for tensor in program.tensors if tensor.dram_offset >= 0)
-    return max(array, program.target.dram.cycles(compulsory))
+    return max(array, program.target.dram.cycles(compulsory_bytes(program)))
+
+
+def compulsory_bytes(program: Program) -> int:
+    """Off-chip bytes that no schedule avoids, by the planner; where the file does not say: constants and the tensors that lie off-chip."""
+    found = _figure(program, "compulsory_bytes")
+    return found or len(program.constants) + sum(tensor.bytes for tensor in program.tensors if tensor.dram_offset >= 0)
 
 
 def _made_by_npu(program: Program) -> set[int]:
@@ -307,6 +329,8 @@ class _Sum:
     end: int = 0
     read: int = 0
     written: int = 0
+    estimate: int = 0
+    compulsory: int = 0
 
     def add(self, command: Command, start: int, end: int, target: Target) -> None:
         """Counts a command that ran from `start` to `end`."""
@@ -322,14 +346,22 @@ class _Sum:
             self.op = self.op or instruction.mnemonic
 
 
-def layer_profiles(layers: Iterable[Layer], runs: Iterable[tuple[NpuSegment, Timeline]], target: Target) -> tuple[LayerProfile, ...]:
-    """The layers in the model's order; commands of a layer that is not listed come last, under their own name."""
+def layer_profiles(
+    layers: Sequence[Layer], runs: Iterable[tuple[NpuSegment, Timeline]], target: Target, estimates: Sequence[int], compulsory: Sequence[int]
+) -> tuple[LayerProfile, ...]:
+    """The layers in the model's order; commands of a layer that is not listed come last, under their own name.
+
+    Args:
+        estimates, compulsory: of each layer, see `LayerProfile`.
+    """
     sums: dict[str, _Sum] = {}
-    for layer in layers:
+    for layer, estimate, size in zip(layers, estimates, compulsory, strict=True):
         entry = sums.setdefault(layer.name or NO_LAYER, _Sum())
         entry.op = f"{entry.op}+{layer.op}" if entry.op else layer.op
         entry.macs += layer.macs
         entry.bound += layer.array_cycles
+        entry.estimate += estimate
+        entry.compulsory += size
     base = 0
     for segment, line in runs:
         for command, start, end in zip(segment.commands, line.start_cycles, line.end_cycles, strict=True):
@@ -353,6 +385,8 @@ def _layer_profile(name: str, entry: _Sum, cycles: int, target: Target) -> Layer
         utilisation=_utilisation(entry.macs, entry.busy, target),
         off_chip_read_bytes=entry.read,
         off_chip_write_bytes=entry.written,
+        estimate_cycles=entry.estimate,
+        compulsory_bytes=entry.compulsory,
     )
 
 

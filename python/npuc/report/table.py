@@ -56,14 +56,15 @@ def headline(profile: "Profile") -> list[str]:
     """The figures that are looked at first, one sentence a line."""
     rate = f"{profile.inferences_per_second:,.1f} inferences/s" if profile.cycles else "nothing runs on the NPU"
     bound = f", {profile.bound_ratio:.2f} x the network bound of {count(profile.network_bound_cycles)}" if profile.network_bound_cycles else ""
-    estimate = ""
-    if profile.estimate_cycles and profile.estimate_cycles != profile.cycles:
-        estimate = f", planned {count(profile.estimate_cycles)}"
+    if profile.network_bound_cycles and profile.array_bound_cycles:
+        bound += f" (array {count(profile.array_bound_cycles)})"
+    estimate = f", planned {count(profile.estimate_cycles)}" if profile.estimate_cycles else ""
+    must = f" of {kib(profile.compulsory_bytes)} KiB that must be moved" if profile.compulsory_bytes else ""
     sram = f"{kib(profile.peak_sram_bytes)} of {kib(profile.sram_bytes)} KiB"
     return [
         f"{profile.network or 'network'} on {profile.target}: {profile.milliseconds:.3f} ms, {rate}, MAC utilisation {percent(profile.mac_utilisation)}",
         f"{count(profile.cycles)} cycles at {profile.clock_hz / 1e6:,.0f} MHz{bound}{estimate}",
-        f"SRAM {sram}, off-chip {kib(profile.off_chip_read_bytes)} KiB read and {kib(profile.off_chip_write_bytes)} KiB written; "
+        f"SRAM {sram}, off-chip {kib(profile.off_chip_read_bytes)} KiB read and {kib(profile.off_chip_write_bytes)} KiB written{must}; "
         f"{count(profile.commands)} commands, {profile.semaphores} semaphores",
     ]
 
@@ -81,24 +82,27 @@ def _figures(layers: Iterable["LayerProfile"], profile: "Profile") -> dict[str, 
     layers = tuple(layers)
     macs, busy = sum(layer.macs for layer in layers), sum(layer.busy_cycles for layer in layers)
     bound = sum(layer.array_bound_cycles for layer in layers)
+    estimate, compulsory = sum(layer.estimate_cycles for layer in layers), sum(layer.compulsory_bytes for layer in layers)
     peak = busy * profile.macs_per_cycle
     return {
         "MMAC": millions(macs) if macs else "",
         "cmds": count(sum(layer.commands for layer in layers)),
         "cycles": count(busy),
+        "plan": count(estimate) if estimate else "",
         "bound": count(bound) if bound else "",
         "share": percent(sum(layer.share for layer in layers)),
         "util": percent(macs / peak) if macs and peak else "",
         "read": kib(sum(layer.off_chip_read_bytes for layer in layers)),
         "written": kib(sum(layer.off_chip_write_bytes for layer in layers)),
+        "must": kib(compulsory) if compulsory else "",
     }
 
 
 # what goes where layer and op together have less than so many columns, first to go first
-SPARE = (("cmds", 46), ("written", 36), ("bound", 30), ("read", 24))
+SPARE = (("cmds", 46), ("plan", 42), ("must", 40), ("written", 36), ("bound", 30), ("read", 24))
 LEGEND = (
-    "cycles: MAC and vector commands, port waits included; bound: the array alone",
-    "util: of the array in these cycles; read, written: KiB through the off-chip port",
+    "cycles: MAC and vector commands, port waits included; plan: as the planner expected; bound: the array alone",
+    "util: of the array in these cycles; read, written: KiB through the off-chip port; must: of these, no schedule avoids",
 )
 
 
