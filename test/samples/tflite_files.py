@@ -151,13 +151,13 @@ def _offsets(b: Any, values: Sequence[int]) -> int:
 
 
 class Oracle:
-    """LiteRT's reference kernels (BUILTIN_REF) on the bytes of a file."""
+    """LiteRT's reference kernels (BUILTIN_REF) on the bytes of a file, or those of another resolver."""
 
-    def __init__(self, data: bytes, keep: bool = False):
+    def __init__(self, data: bytes, keep: bool = False, resolver: str = "BUILTIN_REF"):
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         self._interpreter = Interpreter(
-            model_content=data, experimental_op_resolver_type=OpResolverType.BUILTIN_REF, experimental_preserve_all_tensors=keep
+            model_content=data, experimental_op_resolver_type=OpResolverType[resolver], experimental_preserve_all_tensors=keep
         )
         self._interpreter.allocate_tensors()
         self.inputs = [(tuple(d["shape"]), d["dtype"]) for d in self._interpreter.get_input_details()]

@@ -5,7 +5,7 @@
 
 Values are those of LiteRT's reference kernels (`BUILTIN_REF`), to the bit. The model's own types stay at the program's edge; inside,
 uint8 is int8 moved by 128. Ops are named after the tensors they write. The files of this folder without a leading underscore hold the
-converters, `CONVERTERS = {"CONV_2D": ...}`; adding an operator is adding an entry.
+converters, `CONVERTERS = {"CONV_2D": ...}`; adding an operator is adding an entry. Those of `_floats.py` come first where a result is float32.
 """
 
 import functools
@@ -17,6 +17,7 @@ from torch_mlir import ir
 
 from npuc import dialects
 from npuc.errors import ImportFailed, UnsupportedOp
+from npuc.frontend.tflite import _floats
 from npuc.frontend.tflite._graph import SHIFT, Converter, Importer, function_type, layer_name
 from npuc.frontend.tflite._reader import FileGraph, read_file
 from npuc.numerics.rescale import Rescale
@@ -105,7 +106,8 @@ def _operators(importer: Importer) -> None:
     for op in importer.graph.ops:
         importer.op = op
         importer.location = ir.Location.name(importer.layer)
-        convert = known.get(op.kind)
+        real = bool(op.outputs) and importer.file(op.outputs[0]).dtype == "f32"
+        convert = _floats.CONVERTERS.get(op.kind, known.get(op.kind)) if real else known.get(op.kind)
         if convert is None:
             raise UnsupportedOp(
                 f"the operator {op.kind} is not supported",
