@@ -2,17 +2,21 @@
 """What holds of every op, found by its file name: tilings, commands, prices, files of one stem."""
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from npuc.ops import all_ops
+from npuc.ops._sum import Sum
 from npuc.targets import get, names
 from ops import harness
 
 OPS = sorted(all_ops())
 ON_NPU = [name for name in OPS if not all_ops()[name].host_only]
+# ops that compute on quantized activations, in 16 bits too; those that move or compare draw their types themselves
+WIDE = ("add", "avg_pool2d", "clamp", "conv2d", "depthwise_conv2d", "fully_connected", "max_pool2d", "mean", "mul", "sub", "sum")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,6 +53,40 @@ def test_commands_equal_the_reference(name):
         target = targets[seed % len(targets)]
         assert not list(spec.limits(target)), list(spec.limits(target))
         harness.assert_commands_equal_reference(rng, spec, inputs, target)
+
+
+def wide_sample(name: str, seed: int):
+    """As `sample`, activations and result in 16 bits; parameters stay as they are."""
+    rng, spec, _ = sample(name, seed)
+    widened = [replace(tensor, dtype="i16") if i in spec.activations else tensor for i, tensor in enumerate(spec.inputs)]
+    output = replace(spec.output, dtype="i16") if spec.output.dtype == "i8" else spec.output
+    spec = replace(spec, inputs=tuple(widened), output=output)
+    if isinstance(spec, Sum):
+        # 8 bits less of headroom for 8 bits more of values
+        spec = replace(spec, scale_a=(spec.scale_a[0], spec.scale_a[1] + 8), scale_b=(spec.scale_b[0], spec.scale_b[1] + 8))
+    assert not list(spec.problems()), list(spec.problems())
+    return rng, spec, harness.values(rng, spec)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_commands_and_tilings_of_16_bits_equal_the_reference(name):
+    for seed in range(12):
+        rng, spec, inputs = wide_sample(name, seed)
+        targets = [get(name) for name in names() if not list(spec.limits(get(name)))]
+        target = targets[seed % len(targets)]
+        harness.assert_tiles_equal_whole(rng, spec, inputs)
+        harness.assert_commands_equal_reference(rng, spec, inputs, target)
+
+
+@pytest.mark.parametrize("name", ["conv2d", "depthwise_conv2d", "fully_connected"])
+def test_a_product_of_16_bits_takes_the_array_twice_as_long_and_other_machines_refuse_it(name):
+    target = get("edge-256")
+    for seed in range(5):
+        _, narrow, _ = sample(name, seed)
+        rng, spec, inputs = wide_sample(name, seed)
+        assert spec.array_cycles(target) == 2 * narrow.array_cycles(target)
+        assert harness.total_cycles(rng, spec, inputs, target) >= spec.array_cycles(target)
+        assert [refusal.found for refusal in spec.limits(get("u55-128"))] == ["i16"]
 
 
 @pytest.mark.parametrize("name", ON_NPU)

@@ -4,8 +4,12 @@
 import numpy as np
 import pytest
 
+from npuc.isa.base import Operand, Space
+from npuc.numerics import kernels
 from npuc.numerics.functions import FUNCTIONS
+from npuc.ops.base import TensorType, dense_operand
 from npuc.ops.table import Table, table_of
+from npuc.targets import get
 from ops.harness import i8, upto, values
 
 torch = pytest.importorskip("torch")
@@ -21,6 +25,25 @@ def test_reference_equals_torch_take():
     x, entries = values(rng, spec)
     expected = torch.take(torch.from_numpy(entries), torch.from_numpy(x).long() + 128)
     np.testing.assert_array_equal(spec.reference(x, entries), expected.numpy())
+
+
+def test_a_table_of_16_bits_equals_torch_take_and_every_lookup_is_a_word_of_sram():
+    rng, target = np.random.default_rng(0), get("edge-256")
+    kind = TensorType((1, 4, 4, 8), "i16")
+    spec = Table.of(kind, TensorType((1 << 16,), "i16"))
+    x, entries = values(rng, spec)
+    expected = torch.take(torch.from_numpy(entries), torch.from_numpy(x).long() + (1 << 15)).numpy()
+    np.testing.assert_array_equal(spec.reference(x, entries), expected)
+    memory = {Space.SRAM: np.zeros(1 << 18, np.uint8)}
+    source, output = (dense_operand(kind, Space.SRAM, 1 << 17 | i << 10) for i in range(2))
+    params = Operand.dense(Space.SRAM, 0, (1, 1, 1, spec.param_bytes()))
+    memory[Space.SRAM][: spec.param_bytes()] = np.frombuffer(spec.pack_params(entries), np.uint8)
+    source.write(memory[Space.SRAM], x)
+    (instruction,) = spec.emit((source,), output, params, Operand.absent(), target)
+    instruction.effect(memory, kernels)
+    np.testing.assert_array_equal(output.read(memory[Space.SRAM]), expected)
+    assert instruction.traffic(target) == {Space.SRAM: 2 * kind.bytes + kind.elements * target.sram.burst_bytes}
+    assert [refusal.found for refusal in spec.limits(get("u55-128"))] == ["i16"]
 
 
 @pytest.mark.parametrize(

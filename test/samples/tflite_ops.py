@@ -30,14 +30,14 @@ def scale(rng: Rng, low: float = 0.002, high: float = 0.2) -> float:
 
 def zero(rng: Rng, dtype: str = "INT8") -> int:
     """A zero point of the element type."""
-    return upto(rng, 127, -128) if dtype == "INT8" else upto(rng, 255, 0)
+    return {"INT8": upto(rng, 127, -128), "UINT8": upto(rng, 255, 0), "INT16": 0}[dtype]
 
 
 def quantized(rng: Rng, *shape: int, dtype: str = "INT8", like: Tensor | None = None) -> Tensor:
     """An activation; with the scale and zero point of `like` where the operator wants them equal."""
     if like is not None:
         return Tensor(shape, like.dtype, like.scale, like.zero_point)
-    return Tensor(shape, dtype, scale(rng), zero(rng, dtype))
+    return Tensor(shape, dtype, scale(rng) / (256 if dtype == "INT16" else 1), zero(rng, dtype))
 
 
 def image(rng: Rng, dtype: str = "INT8", largest: int = 12, channels: int = 9) -> Tensor:
@@ -74,7 +74,20 @@ def _weights(rng: Rng, shape: tuple[int, ...], dtype: str, axis: int) -> Tensor:
 
 def _bias(rng: Rng, x: Tensor, w: Tensor, count: int) -> Tensor:
     scales = [float(np.float32(x.scale * s)) for s in np.atleast_1d(w.scale)]
-    return Tensor.constant(rng.integers(-3000, 3001, count), "INT32", scales, 0)
+    return Tensor.constant(rng.integers(-3000, 3001, count), "INT64" if x.dtype == "INT16" else "INT32", scales, 0)
+
+
+def _narrow_sums(rng: Rng, bias: Tensor | None) -> dict:
+    """Now and then the option that sums of 16-bit activations have 32 bits; the bias then has them too."""
+    if bias is None or bias.dtype != "INT64" or rng.random() < 0.7:
+        return {}
+    bias.dtype, bias.value = "INT32", bias.value.astype(np.int32)
+    return {"QuantizedBiasType": TYPES.INT32}
+
+
+def _sum_scale(rng: Rng, x: Tensor, w: Tensor) -> float:
+    """A scale that sums of products fill."""
+    return float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
 
 
 def _window(rng: Rng, x: Tensor, dilated: bool = True) -> tuple[int, int, int, int, int, int, int]:
@@ -87,7 +100,7 @@ def _window(rng: Rng, x: Tensor, dilated: bool = True) -> tuple[int, int, int, i
 
 
 def conv2d(rng: Rng) -> bytes:
-    dtype = pick(rng, "INT8", "INT8", "UINT8")
+    dtype = pick(rng, "INT8", "UINT8", "INT16")
     x = image(rng, dtype)
     kh, kw, sh, sw, dh, dw, padding = _window(rng, x)
     out = upto(rng, 10)
@@ -95,15 +108,16 @@ def conv2d(rng: Rng) -> bytes:
     size = _extent(x.shape[1], kh, sh, dh, padding), _extent(x.shape[2], kw, sw, dw, padding)
     # a bias of uint8 must have a scale near the product of the others
     y = quantized(rng, x.shape[0], *size, out, dtype=dtype)
-    y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
+    y.scale = _sum_scale(rng, x, w)
+    bias = _bias(rng, x, w, out)
     return one(
-        "CONV_2D", (x, w, _bias(rng, x, w, out)), y, "Conv2DOptions", 3, Padding=padding, StrideH=sh, StrideW=sw, DilationHFactor=dh,
-        DilationWFactor=dw, FusedActivationFunction=pick(rng, 0, 0, 1, 2, 3),
+        "CONV_2D", (x, w, bias), y, "Conv2DOptions", 3, Padding=padding, StrideH=sh, StrideW=sw, DilationHFactor=dh, DilationWFactor=dw,
+        FusedActivationFunction=pick(rng, 0, 0, 1, 2, 3), **_narrow_sums(rng, bias),
     )  # fmt: skip
 
 
 def depthwise_conv2d(rng: Rng) -> bytes:
-    dtype = pick(rng, "INT8", "INT8", "UINT8")
+    dtype = pick(rng, "INT8", "UINT8", "INT16")
     x = image(rng, dtype)
     kh, kw, sh, sw, dh, dw, padding = _window(rng, x)
     sw = sh
@@ -112,7 +126,7 @@ def depthwise_conv2d(rng: Rng) -> bytes:
     w = _weights(rng, (1, kh, kw, out), dtype, 3)
     size = _extent(x.shape[1], kh, sh, dh, padding), _extent(x.shape[2], kw, sw, dw, padding)
     y = quantized(rng, x.shape[0], *size, out, dtype=dtype)
-    y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
+    y.scale = _sum_scale(rng, x, w)
     return one(
         "DEPTHWISE_CONV_2D", (x, w, _bias(rng, x, w, out)), y, "DepthwiseConv2DOptions", 3, Padding=padding, StrideH=sh, StrideW=sw,
         DilationHFactor=dh, DilationWFactor=dw, DepthMultiplier=multiplier, FusedActivationFunction=pick(rng, 0, 0, 1, 2, 3),
@@ -120,18 +134,18 @@ def depthwise_conv2d(rng: Rng) -> bytes:
 
 
 def fully_connected(rng: Rng) -> bytes:
-    dtype = pick(rng, "INT8", "INT8", "UINT8")
+    dtype = pick(rng, "INT8", "UINT8", "INT16")
     rows, depth, out = upto(rng, 4), upto(rng, 64), upto(rng, 20)
     x = quantized(rng, *pick(rng, (rows, depth), (1, rows, depth)), dtype=dtype)
     w = _weights(rng, (out, depth), dtype, 0)
     y = quantized(rng, rows, out, dtype=dtype)
-    y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
+    y.scale = _sum_scale(rng, x, w)
     bias = _bias(rng, x, w, out) if rng.random() < 0.8 else None
-    return one("FULLY_CONNECTED", (x, w, bias), y, "FullyConnectedOptions", 4, FusedActivationFunction=pick(rng, 0, 0, 1, 3))
+    return one("FULLY_CONNECTED", (x, w, bias), y, "FullyConnectedOptions", 4, FusedActivationFunction=pick(rng, 0, 0, 1, 3), **_narrow_sums(rng, bias))
 
 
 def transpose_conv(rng: Rng) -> bytes:
-    x = image(rng, "INT8", 7)
+    x = image(rng, pick(rng, "INT8", "INT8", "INT16"), 7)
     kh, kw, s, out = upto(rng, 4), upto(rng, 4), upto(rng, 3), upto(rng, 8)
     padding = pick(rng, SAME, VALID)
     size = [e * s if padding == SAME else (e - 1) * s + k for e, k in zip(x.shape[1:3], (kh, kw), strict=True)]
@@ -139,8 +153,8 @@ def transpose_conv(rng: Rng) -> bytes:
         kh, kw = max(kh, s), max(kw, s)
     w = _weights(rng, (out, kh, kw, x.shape[3]), "INT8", 0)
     shape = Tensor.constant([x.shape[0], *size, out], "INT32")
-    y = quantized(rng, x.shape[0], *size, out)
-    y.scale = float(np.float32(x.scale * float(np.max(w.scale)) * rng.uniform(20, 300)))
+    y = quantized(rng, x.shape[0], *size, out, dtype=x.dtype)
+    y.scale = _sum_scale(rng, x, w)
     bias = _bias(rng, x, w, out) if rng.random() < 0.8 else None
     return one(
         "TRANSPOSE_CONV",
@@ -158,9 +172,10 @@ def batch_matmul(rng: Rng) -> bytes:
     batch = pick(rng, (), (2,), (1, 3))
     m, k, n = upto(rng, 8), upto(rng, 16), upto(rng, 8)
     adj_x, adj_y = bool(rng.random() < 0.3), bool(rng.random() < 0.3)
-    a = quantized(rng, *batch, *((k, m) if adj_x else (m, k)))
-    b = quantized(rng, *batch, *((n, k) if adj_y else (k, n)))
-    y = quantized(rng, *batch, m, n)
+    dtype = pick(rng, "INT8", "INT8", "INT16")
+    a = quantized(rng, *batch, *((k, m) if adj_x else (m, k)), dtype=dtype)
+    b = quantized(rng, *batch, *((n, k) if adj_y else (k, n)), dtype=dtype)
+    y = quantized(rng, *batch, m, n, dtype=dtype)
     y.scale = float(np.float32(a.scale * b.scale * rng.uniform(50, 900)))
     return one("BATCH_MATMUL", (a, b), y, "BatchMatMulOptions", 2, AdjX=adj_x, AdjY=adj_y)
 
@@ -170,7 +185,7 @@ def batch_matmul(rng: Rng) -> bytes:
 
 def binary(kind: str, options: str, activation: bool = True) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
-        dtype = "INT8" if kind == "SQUARED_DIFFERENCE" else pick(rng, "INT8", "INT8", "UINT8")
+        dtype = "INT8" if kind == "SQUARED_DIFFERENCE" else pick(rng, "INT8", "UINT8", "INT16")
         shape = any_shape(rng)
         other = pick(rng, shape, shape, shape[-1:], tuple(1 if rng.random() < 0.5 else e for e in shape))
         a, b = quantized(rng, *shape, dtype=dtype), quantized(rng, *other, dtype=dtype)
@@ -187,7 +202,13 @@ def binary(kind: str, options: str, activation: bool = True) -> Callable[[Rng], 
             info = np.iinfo(DTYPES[dtype])
             b.value = rng.integers(info.min, info.max + 1, b.shape).astype(info.dtype)
         pair = (a, b) if rng.random() < 0.5 else (b, a)
-        fields = {"FusedActivationFunction": pick(rng, 0, 0, 1, 2, 3)} if activation else {}
+        fields: dict = {"FusedActivationFunction": pick(rng, 0, 0, 1, 2, 3)} if activation else {}
+        if dtype == "INT16" and kind in ("ADD", "SUB"):
+            fields["PotScaleInt16"] = bool(rng.random() < 0.5)
+            if rng.random() < 0.4:
+                # powers of two, the finer of the inputs as fine as the result
+                a.scale, b.scale = 2.0 ** -upto(rng, 14, 6), 2.0 ** -upto(rng, 14, 6)
+                y.scale = max(a.scale, b.scale) if fields["PotScaleInt16"] else 2.0 ** -upto(rng, 14, 6)
         return one(kind, pair, y, options, 2, **fields)
 
     return case
@@ -198,9 +219,9 @@ def unary(kind: str, options: str = "", version: int = 1, dtypes=("INT8",), **fi
         x = quantized(rng, 1, 16, 16, dtype=pick(rng, *dtypes))
         y = quantized(rng, 1, 16, 16, dtype=x.dtype)
         if kind in ("LOGISTIC", "SOFTMAX"):
-            y.scale, y.zero_point = 1 / 256, -128 if x.dtype == "INT8" else 0
+            y.scale, y.zero_point = {"INT8": (1 / 256, -128), "UINT8": (1 / 256, 0), "INT16": (1 / 32768, 0)}[x.dtype]
         elif kind == "TANH":
-            y.scale, y.zero_point = 1 / 128, 0 if x.dtype == "INT8" else 128
+            y.scale, y.zero_point = {"INT8": (1 / 128, 0), "UINT8": (1 / 128, 128), "INT16": (1 / 32768, 0)}[x.dtype]
         elif kind in ("RSQRT", "SQRT", "LOG"):
             x.zero_point = -128
         elif kind == "NEG":
@@ -214,10 +235,10 @@ def unary(kind: str, options: str = "", version: int = 1, dtypes=("INT8",), **fi
 
 
 def softmax(rng: Rng) -> bytes:
-    dtype = pick(rng, "INT8", "UINT8")
+    dtype = pick(rng, "INT8", "UINT8", "INT16")
     x = quantized(rng, *any_shape(rng, 4, 12), dtype=dtype)
-    x.scale = scale(rng, 0.001, 0.5)
-    y = Tensor(x.shape, dtype, 1 / 256, -128 if dtype == "INT8" else 0)
+    x.scale = scale(rng, 0.001, 0.5) / (256 if dtype == "INT16" else 1)
+    y = Tensor(x.shape, dtype, 1 / 32768 if dtype == "INT16" else 1 / 256, -128 if dtype == "INT8" else 0)
     return one("SOFTMAX", (x,), y, "SoftmaxOptions", 2, Beta=pick(rng, 1.0, 1.0, 0.5, 1.7))
 
 
@@ -230,7 +251,8 @@ def prelu(rng: Rng) -> bytes:
 
 
 def quantize(rng: Rng) -> bytes:
-    source, result = pick(rng, "INT8", "UINT8"), pick(rng, "INT8", "UINT8")
+    small = pick(rng, "INT8", "UINT8"), pick(rng, "INT8", "UINT8")
+    source, result = pick(rng, small, small, ("INT16", "INT16"), ("INT8", "INT16"), ("INT16", "INT8"))
     x = quantized(rng, 1, 16, 16, dtype=source)
     y = quantized(rng, 1, 16, 16, dtype=result)
     y.scale = x.scale if rng.random() < 0.3 else float(np.float32(x.scale * rng.uniform(0.3, 3)))
@@ -238,11 +260,11 @@ def quantize(rng: Rng) -> bytes:
 
 
 def quantize_float(rng: Rng) -> bytes:
-    return one("QUANTIZE", (Tensor((1, 64), "FLOAT32"),), quantized(rng, 1, 64, dtype=pick(rng, "INT8", "UINT8")))
+    return one("QUANTIZE", (Tensor((1, 64), "FLOAT32"),), quantized(rng, 1, 64, dtype=pick(rng, "INT8", "UINT8", "INT16")))
 
 
 def dequantize(rng: Rng) -> bytes:
-    return one("DEQUANTIZE", (quantized(rng, 1, 64, dtype=pick(rng, "INT8", "UINT8")),), Tensor((1, 64), "FLOAT32"), version=2)
+    return one("DEQUANTIZE", (quantized(rng, 1, 64, dtype=pick(rng, "INT8", "UINT8", "INT16")),), Tensor((1, 64), "FLOAT32"), version=2)
 
 
 # pools and reductions ------------------------------------------------------------------------------
@@ -250,7 +272,7 @@ def dequantize(rng: Rng) -> bytes:
 
 def pool(kind: str) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
-        x = image(rng, pick(rng, "INT8", "UINT8"))
+        x = image(rng, pick(rng, "INT8", "UINT8", "INT16"))
         kh, kw, sh, sw, _, _, padding = _window(rng, x, dilated=False)
         size = _extent(x.shape[1], kh, sh, 1, padding), _extent(x.shape[2], kw, sw, 1, padding)
         y = quantized(rng, x.shape[0], *size, x.shape[3], like=x)
@@ -265,7 +287,7 @@ def pool(kind: str) -> Callable[[Rng], bytes]:
 def reduction(kind: str, same: bool = False) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
         # LiteRT's SUM reads int8 codes as if they were uint8; nobody wants those bytes
-        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 7), dtype="UINT8" if kind == "SUM" else "INT8")
+        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 7), dtype="UINT8" if kind == "SUM" else pick(rng, "INT8", "INT16"))
         axes = sorted(int(a) for a in rng.choice([1, 2, 3], upto(rng, 3), replace=False))
         keep = bool(rng.random() < 0.5)
         shape = tuple(1 if i in axes else e for i, e in enumerate(x.shape) if keep or i not in axes)
@@ -281,7 +303,7 @@ def reduction(kind: str, same: bool = False) -> Callable[[Rng], bytes]:
 
 def resize(kind: str, options: str) -> Callable[[Rng], bytes]:
     def case(rng: Rng) -> bytes:
-        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 4), dtype=pick(rng, "INT8", "UINT8"))
+        x = quantized(rng, 1, upto(rng, 7), upto(rng, 7), upto(rng, 4), dtype=pick(rng, "INT8", "UINT8", "INT16"))
         size = [upto(rng, 15), upto(rng, 15)]
         aligned, centred = pick(rng, (False, False), (True, False), (False, True))
         y = quantized(rng, 1, *size, x.shape[3], like=x)
@@ -293,9 +315,10 @@ def resize(kind: str, options: str) -> Callable[[Rng], bytes]:
 # movement ------------------------------------------------------------------------------------------
 
 
-def moved(make: Callable[[Rng, Tensor], bytes]) -> Callable[[Rng], bytes]:
-    """A case on a random image of either type."""
-    return lambda rng: make(rng, quantized(rng, 1, upto(rng, 6), upto(rng, 6), upto(rng, 6), dtype=pick(rng, "INT8", "UINT8")))
+def moved(make: Callable[[Rng, Tensor], bytes], *dtypes: str) -> Callable[[Rng], bytes]:
+    """A case on a random image of one of the types."""
+    chosen = dtypes or ("INT8", "UINT8", "INT16")
+    return lambda rng: make(rng, quantized(rng, 1, upto(rng, 6), upto(rng, 6), upto(rng, 6), dtype=pick(rng, *chosen)))
 
 
 def _pads(rng: Rng, x: Tensor, most: int = 3) -> np.ndarray:
@@ -490,18 +513,20 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "MAXIMUM": binary("MAXIMUM", "MaximumMinimumOptions", False), "MINIMUM": binary("MINIMUM", "MaximumMinimumOptions", False),
     "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", False),
     "MAX_POOL_2D": pool("MAX_POOL_2D"), "AVERAGE_POOL_2D": pool("AVERAGE_POOL_2D"), "MEAN": reduction("MEAN"), "SUM": reduction("SUM"),
-    "REDUCE_MAX": reduction("REDUCE_MAX", True), "SOFTMAX": softmax, "LOGISTIC": unary("LOGISTIC", dtypes=("INT8", "UINT8")),
-    "TANH": unary("TANH", dtypes=("INT8", "UINT8")), "HARD_SWISH": unary("HARD_SWISH", "HardSwishOptions", dtypes=("INT8", "UINT8")),
-    "LEAKY_RELU": unary("LEAKY_RELU", "LeakyReluOptions", 2, ("INT8", "UINT8"), Alpha=lambda rng: float(rng.uniform(0, 0.5))), "PRELU": prelu,
-    "RELU": unary("RELU", version=2, dtypes=("INT8", "UINT8")), "RELU6": unary("RELU6", version=2, dtypes=("INT8", "UINT8")),
-    "RELU_N1_TO_1": unary("RELU_N1_TO_1", dtypes=("INT8", "UINT8")), "EXP": unary("EXP"), "LOG": unary("LOG"), "GELU": unary("GELU", "GeluOptions"),
-    "RSQRT": unary("RSQRT"), "SQRT": unary("SQRT"), "ABS": unary("ABS", "AbsOptions", 2), "NEG": unary("NEG", "NegOptions"),
+    "REDUCE_MAX": reduction("REDUCE_MAX", True), "SOFTMAX": softmax, "LOGISTIC": unary("LOGISTIC", dtypes=("INT8", "UINT8", "INT16")),
+    "TANH": unary("TANH", dtypes=("INT8", "UINT8", "INT16")), "HARD_SWISH": unary("HARD_SWISH", "HardSwishOptions", dtypes=("INT8", "UINT8")),
+    "LEAKY_RELU": unary("LEAKY_RELU", "LeakyReluOptions", 2, ("INT8", "UINT8", "INT16"), Alpha=lambda rng: float(rng.uniform(0, 0.5))), "PRELU": prelu,
+    "RELU": unary("RELU", version=2, dtypes=("INT8", "UINT8", "INT16")), "RELU6": unary("RELU6", version=2, dtypes=("INT8", "UINT8")),
+    "RELU_N1_TO_1": unary("RELU_N1_TO_1", dtypes=("INT8", "UINT8")), "EXP": unary("EXP", dtypes=("INT8", "INT16")), "LOG": unary("LOG"),
+    "GELU": unary("GELU", "GeluOptions"),
+    "RSQRT": unary("RSQRT"), "SQRT": unary("SQRT"), "ABS": unary("ABS", "AbsOptions", 2, ("INT8", "INT16")), "NEG": unary("NEG", "NegOptions"),
     "QUANTIZE": quantize, "QUANTIZE of floats": quantize_float, "DEQUANTIZE": dequantize,
     "RESIZE_BILINEAR": resize("RESIZE_BILINEAR", "ResizeBilinearOptions"),
     "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR", "ResizeNearestNeighborOptions"),
     "PAD": moved(pad), "MIRROR_PAD": moved(mirror_pad), "CONCATENATION": moved(concatenation), "SPLIT": moved(split), "SPLIT_V": moved(split_v),
     "UNPACK": moved(unpack), "PACK": moved(pack), "SLICE": moved(slice_), "STRIDED_SLICE": moved(strided_slice), "RESHAPE": moved(reshape),
-    "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth), "DEPTH_TO_SPACE": moved(depth_to_space),
-    "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max),
+    "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth, "INT8", "UINT8"),
+    "DEPTH_TO_SPACE": moved(depth_to_space, "INT8", "UINT8"),
+    "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max, "INT8", "UINT8"),
     "CAST": cast,
 }  # fmt: skip

@@ -111,10 +111,23 @@ def test_an_operator_that_is_not_known_is_named():
     assert caught.value.layer == "odd"
 
 
-def test_activations_of_sixteen_bits_are_refused_with_the_tensor():
-    x, y = Tensor((1, 4), "INT16", 0.1, 0, name="x"), Tensor((1, 4), "INT16", 0.1, 0, name="sum")
-    with pytest.raises(UnsupportedOp, match="found: i16 of 'x'"):
-        import_tflite(network([Op("ADD", (x, x), (y,), "AddOptions", {}, 2)], [x], [y]), ir.Context())
+def wide_convolution(scale: float = 1.0, count: int = 40) -> bytes:
+    """A 16x8 convolution; its weights are all 127 times `scale`."""
+    x, y = Tensor((1, 6, 6, count), "INT16", 0.0003, 0, name="x"), Tensor((1, 6, 6, 8), "INT16", 0.01, 0, name="y")
+    w = Tensor.constant(np.full((8, 1, 1, count), 127 * scale), "INT8", 0.001)
+    bias = Tensor.constant(np.arange(8) * 1000, "INT64", 0.0003 * 0.001)
+    fields = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+    return network([Op("CONV_2D", (x, w, bias), (y,), "Conv2DOptions", fields, 3)], [x], [y])
+
+
+@pytest.mark.parametrize(("count", "device"), [(40, "npu"), (600, "host")])
+def test_activations_of_sixteen_bits_run_on_the_array_where_their_sums_fit(count, device, tmp_path):
+    path = tmp_path / "net.tflite"
+    path.write_bytes(wide_convolution(count=count))
+    program = npuc.compile(path, target="edge-256")
+    x = np.random.default_rng(0).integers(-32768, 32768, (1, 6, 6, count)).astype(np.int16)
+    assert [layer.device for layer in program.program.layers] == [device]
+    assert_equal(program.run(x), Oracle(path.read_bytes()).run(x))
 
 
 def test_other_bytes_are_no_tflite_file(tmp_path):

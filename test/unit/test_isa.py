@@ -126,7 +126,7 @@ ILLEGAL = {
     "wanted 1..": table(ifm=replace(VIEW, shape=(1, 4, 0, 8))),
     "elements, wanted at most": table(ifm=replace(VIEW, shape=(1, 1 << 14, 1 << 14, 8), strides=(0, 0, 0, 0))),
     "multiples of 2 bytes": table(ifm=replace(VIEW, dtype=DType.I16, base=1)),
-    "wanted i8": table(ifm=Operand.dense(Space.SRAM, 0, (1, 4, 4, 8), DType.I16)),
+    "wanted i8 or i16": table(ifm=Operand.dense(Space.SRAM, 0, (1, 4, 4, 8), DType.I32)),
     "pad value is 200": table(ifm=VIEW.padded((0, 0, 0, 0), 200)),
     "output has padding": table(ofm=VIEW.padded((1, 0, 0, 0), 0)),
     "no broadcast": table(ofm=replace(VIEW, strides=(0, 0, 8, 1))),

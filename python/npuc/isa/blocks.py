@@ -177,7 +177,7 @@ def _parts(work: MacWork, block: Block, target: Target) -> _Parts:
         written=_blocks_bytes(work.ofm, rows, columns, depths, _port(work.ofm.space, target).burst_bytes) * repeats,
         n_sp=sum(count for _, count in rows) * sum(count for _, count in columns) * work.images,
         n_oc=sum(count for _, count in depths),
-        array=array * repeats,
+        array=array * target.array.activation_steps[work.ifm.element] * repeats,
         output=target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats),
     )
 

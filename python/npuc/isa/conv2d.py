@@ -22,6 +22,7 @@ from npuc.isa.blocks import (
 )
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
+from npuc.numerics.rescale import rescale
 from npuc.targets.base import Target
 
 
@@ -29,18 +30,19 @@ from npuc.targets.base import Target
 class Conv2d(Instruction):
     """out = table[clamp(((sum((x - zp_x) * (w - zp_w)) + bias) * multiplier + round) >> shift) + zp_out, lo, hi) + 128].
 
-    Without a table the clamped value itself is the result. An i32 output receives the accumulators themselves, sum + bias.
+    Without a table the clamped value itself is the result. An i32 output receives the accumulators themselves, sum + bias. A product
+    with an i16 input takes as many steps of the array as the target says.
     """
 
     opcode: ClassVar[int] = 1
     mnemonic: ClassVar[str] = "conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [O, KH, KW, C / groups], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
-    ofm: Operand = operand("output i8 [N, OH, OW, O], or i32: the accumulators", role="out")
+    ofm: Operand = operand("output i8 or i16 [N, OH, OW, O], or i32: the accumulators", role="out")
     stride_h: int = u8("rows from one window to the next", 1)
     stride_w: int = u8("columns from one window to the next", 1)
     dilation_h: int = u8("rows from one tap to the next", 1)
@@ -132,20 +134,21 @@ class Conv2d(Instruction):
             zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             pads=(0, 0, 0, 0), groups=self.groups,
         )  # fmt: skip
-        mac_output(self, memory, kernels, acc, multiplier, shift)
+        mac_output(self, memory, acc, multiplier, shift)
 
 
 def mac_problems(instruction: Any) -> Iterator[str]:
     """What every convolution demands of its operands."""
-    for name in ("ifm", "weights", "scales", "table"):
+    for name in ("weights", "scales", "table"):
         yield from dtype_problems(name, getattr(instruction, name), DType.I8)
-    yield from dtype_problems("ofm", instruction.ofm, DType.I8, DType.I32)
-    if instruction.ofm.dtype is DType.I32 and instruction.table.present:
-        yield "a table is present with an i32 output, wanted none: it looks up i8"
+    yield from dtype_problems("ifm", instruction.ifm, DType.I8, DType.I16)
+    yield from dtype_problems("ofm", instruction.ofm, DType.I8, DType.I16, DType.I32)
+    if instruction.ofm.dtype is not DType.I8 and instruction.table.present:
+        yield f"a table is present with an {instruction.ofm.dtype.name.lower()} output, wanted none: it looks up i8"
     if instruction.table.present:
         yield from shape_problems("table", instruction.table.shape, (1, 1, 1, 256))
-    yield from clamp_problems(DType.I8, instruction.zp_out, instruction.lo, instruction.hi)
-    yield from zero_point_problems("zp_x", DType.I8, instruction.zp_x)
+    yield from clamp_problems(DType.I16 if instruction.ofm.dtype is DType.I16 else DType.I8, instruction.zp_out, instruction.lo, instruction.hi)
+    yield from zero_point_problems("zp_x", instruction.ifm.dtype, instruction.zp_x)
     yield from zero_point_problems("zp_w", DType.I8, instruction.zp_w)
     yield from block_problems(instruction)
 
@@ -158,20 +161,21 @@ def block_problems(instruction: Any) -> Iterator[str]:
 
 
 def block_limits(instruction: Any, work: MacWork, target: Target) -> Iterator[str]:
-    """The core of `target` can do the work in the instruction's blocks."""
+    """The core of `target` takes the input's element type, and can do the work in the instruction's blocks."""
+    if work.ifm.element not in target.array.activation_steps:
+        yield f"activations have {work.ifm.element} bytes, the array of {target.name} takes {max(target.array.activation_steps)}"
+        return
     yield from block_refusals(work, (instruction.block_h, instruction.block_w, instruction.block_c), instruction.loop_order, target)
 
 
-def mac_output(
-    instruction: Any, memory: dict[Space, np.ndarray], kernels: Any, acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray
-) -> None:
+def mac_output(instruction: Any, memory: dict[Space, np.ndarray], acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> None:
     """Rescale accumulators i32 [N, OH, OW, O], look them up where there is a table, and store them; an i32 output stores them as they are."""
     if instruction.ofm.dtype is DType.I32:
         instruction.ofm.write(memory[instruction.ofm.space], acc)
         return
-    y = kernels.rescale(
-        acc=acc, multiplier=multiplier, shift=shift, zp_out=instruction.zp_out,
-        lo=instruction.lo, hi=instruction.hi, double_round=bool(instruction.double_round),
+    y = rescale(
+        acc, multiplier.astype(np.int64), shift.astype(np.int64), instruction.zp_out, instruction.lo, instruction.hi,
+        bool(instruction.double_round), instruction.ofm.dtype.numpy,
     )  # fmt: skip
     if instruction.table.present:
         y = instruction.table.read(memory[instruction.table.space]).reshape(-1)[y.astype(np.int16) + 128]

@@ -23,11 +23,11 @@ class DepthwiseConv2d(Instruction):
     mnemonic: ClassVar[str] = "depthwise_conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [1, KH, KW, C * M], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, C * M, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
-    ofm: Operand = operand("output i8 [N, OH, OW, C * M], or i32: the accumulators", role="out")
+    ofm: Operand = operand("output i8 or i16 [N, OH, OW, C * M], or i32: the accumulators", role="out")
     stride_h: int = u8("rows from one window to the next", 1)
     stride_w: int = u8("columns from one window to the next", 1)
     dilation_h: int = u8("rows from one tap to the next", 1)
@@ -114,7 +114,7 @@ class DepthwiseConv2d(Instruction):
             zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             pads=(0, 0, 0, 0),
         )  # fmt: skip
-        mac_output(self, memory, kernels, acc, multiplier, shift)
+        mac_output(self, memory, acc, multiplier, shift)
 
     def _unpacked(self, stored: np.ndarray) -> np.ndarray:
         """A stream has output channels first and one input channel."""

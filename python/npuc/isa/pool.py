@@ -11,7 +11,7 @@ import numpy as np
 from npuc.isa import microblocks
 from npuc.isa.base import DType, Instruction, Operand, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import output_shape
-from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
+from npuc.isa.records import clamp_problems, dtype_problems, limits, shape_problems, unpack_scales, zero_point_problems
 from npuc.numerics.pool import divided
 from npuc.numerics.rescale import rescale
 from npuc.targets.base import MicroBlockArray, Target
@@ -51,9 +51,9 @@ class Pool(Instruction):
     unit: ClassVar[Unit] = Unit.VECTOR
 
     kind: PoolKind = choice(PoolKind, "what is taken")
-    ifm: Operand = operand("input i8 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
     scales: Operand = operand("AVG: R 10-byte records i8 [1, 1, R, 10]; R = 1: one for all; R = KH * KW: record count - 1", role="in?")
-    ofm: Operand = operand("output i8 [N, OH, OW, C]", role="out")
+    ofm: Operand = operand("output [N, OH, OW, C] of the input's type", role="out")
     kernel_h: int = u16("rows of a window", 1)
     kernel_w: int = u16("columns of a window", 1)
     stride_h: int = u8("rows from one window to the next", 1)
@@ -77,8 +77,9 @@ class Pool(Instruction):
         return super().cost(target)
 
     def problems(self) -> Iterator[str]:
-        for name in ("ifm", "scales", "ofm"):
-            yield from dtype_problems(name, getattr(self, name), DType.I8)
+        yield from dtype_problems("ifm", self.ifm, DType.I8, DType.I16)
+        yield from dtype_problems("ofm", self.ofm, self.ifm.dtype)
+        yield from dtype_problems("scales", self.scales, DType.I8)
         kernel, strides = (self.kernel_h, self.kernel_w), (self.stride_h, self.stride_w)
         if min(*kernel, *strides) < 1:
             yield f"kernel and strides are {kernel}, {strides}, wanted at least 1"
@@ -96,12 +97,16 @@ class Pool(Instruction):
             if records not in (1, self.kernel_h * self.kernel_w):
                 yield f"scales hold {records} records, wanted 1 or {self.kernel_h * self.kernel_w}"
             yield from shape_problems("scales", self.scales.shape, (1, 1, records, 10))
-        yield from clamp_problems(DType.I8, self.zp_out, self.lo, self.hi)
-        yield from zero_point_problems("zp_x", DType.I8, self.zp_x)
+        yield from clamp_problems(min(self.ofm.dtype, DType.I16), self.zp_out, self.lo, self.hi)
+        yield from zero_point_problems("zp_x", self.ifm.dtype, self.zp_x)
+
+    def limits(self, target: Target) -> Iterator[str]:
+        if self.ifm.dtype.bytes not in target.array.activation_steps:
+            yield f"ifm is {self.ifm.dtype.name.lower()}, {target.name} pools i8"
 
     def block_work(self) -> microblocks.BlockWork:
         """A window on the array; results that are not clamped leave faster."""
-        kind = "max_pool" if self.kind is PoolKind.MAX and (self.lo, self.hi) == (-128, 127) else "clamp"
+        kind = "max_pool" if self.kind is PoolKind.MAX and (self.lo, self.hi) == limits(self.ofm.dtype) else "clamp"
         return microblocks.pooled(
             self.ifm, self.ofm, (self.kernel_h, self.kernel_w), (self.stride_h, self.stride_w), kind, scales=self.scales
         )
@@ -109,18 +114,19 @@ class Pool(Instruction):
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         x = self.ifm.read(memory[self.ifm.space])
         if self.kind is PoolKind.MAX:
-            y = np.clip(self._fold(x, -128, np.maximum), self.lo, self.hi).astype(np.int8)
+            y = np.clip(self._fold(x, limits(self.ifm.dtype)[0], np.maximum), self.lo, self.hi)
         elif self.average is not Average.SCALE:
             total = self._fold(x.astype(np.int64), 0, np.add)
-            y = np.clip(divided(total, self._positions()[:, :, None], self.average is Average.HALF_UP), self.lo, self.hi).astype(np.int8)
+            y = np.clip(divided(total, self._positions()[:, :, None], self.average is Average.HALF_UP), self.lo, self.hi)
         else:
             total = self._fold(x.astype(np.int32) - self.zp_x, 0, np.add)
             _, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
             if len(multiplier) > 1:
                 index = self._positions() - 1
                 multiplier, shift = multiplier[index][:, :, None], shift[index][:, :, None]
-            y = rescale(total, multiplier.astype(np.int64), shift.astype(np.int64), self.zp_out, self.lo, self.hi, bool(self.double_round))
-        self.ofm.write(memory[self.ofm.space], y)
+            scale = multiplier.astype(np.int64), shift.astype(np.int64)
+            y = rescale(total, *scale, self.zp_out, self.lo, self.hi, bool(self.double_round), self.ofm.dtype.numpy)
+        self.ofm.write(memory[self.ofm.space], y.astype(self.ofm.dtype.numpy))
 
     def _fold(self, x: np.ndarray, outside: int, join: Any) -> np.ndarray:
         """Fold `join` over each window, padding replaced by `outside`."""

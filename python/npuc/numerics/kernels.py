@@ -13,9 +13,9 @@ _EXACT_F32 = 1 << 24
 
 
 def _exact_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """left [..., M, K] @ right [..., K, N] of integers up to 2**9 in magnitude, as int64."""
+    """left [..., M, K] @ right [..., K, N] of integers up to 2**16 in magnitude, as int64."""
     depth = left.shape[-1]
-    # |x - zp| <= 255 on both sides; f32 keeps integers up to 2**24 exactly, f64 up to 2**53
+    # f32 keeps integers up to 2**24 exactly, f64 up to 2**53
     bound = depth * float(np.abs(left).max(initial=0)) * float(np.abs(right).max(initial=0))
     dtype = np.float32 if bound <= _EXACT_F32 else np.float64
     return np.rint(left.astype(dtype) @ right.astype(dtype)).astype(np.int64)
@@ -43,8 +43,8 @@ def conv2d_acc(
 ) -> np.ndarray:  # fmt: skip
     """acc = sum((x - zp_x) * (w - zp_w)) + bias; positions outside the image contribute 0.
 
-    x i8 [N, H, W, C], w i8 [O, KH, KW, C / groups], bias i32 [O], pads (top, bottom, left, right)
-    -> i32 [N, OH, OW, O].
+    x i8 or i16 [N, H, W, C], w i8 [O, KH, KW, C / groups], bias i32 or i64 [O], pads (top, bottom, left, right)
+    -> [N, OH, OW, O] of the bias's type.
     """
     out_channels, kernel_h, kernel_w, group_in = w.shape
     centred = x.astype(np.float32) - np.float32(zp_x)
@@ -57,14 +57,14 @@ def conv2d_acc(
         columns = view[..., group * group_in : (group + 1) * group_in].reshape(n * out_h * out_w, -1)
         chosen = slice(group * group_out, (group + 1) * group_out)
         acc[..., chosen] = _exact_product(columns, kernel[chosen].reshape(group_out, -1).T).reshape(n, out_h, out_w, group_out)
-    return (acc + bias).astype(np.int32)
+    return (acc + bias).astype(bias.dtype)
 
 
 def depthwise_acc(
     x: np.ndarray, w: np.ndarray, bias: np.ndarray, zp_x: int, zp_w: int,
     strides: tuple[int, int], dilation: tuple[int, int], pads: tuple[int, int, int, int],
 ) -> np.ndarray:  # fmt: skip
-    """Depthwise convolution: x i8 [N, H, W, C], w i8 [KH, KW, C * M], bias i32 [C * M] -> i32 [N, OH, OW, C * M].
+    """Depthwise convolution: x i8 or i16 [N, H, W, C], w i8 [KH, KW, C * M], bias i32 or i64 [C * M] -> [N, OH, OW, C * M] of its type.
 
     Output channel o = c * M + m reads input channel c.
     """
@@ -73,7 +73,7 @@ def depthwise_acc(
     centred = np.repeat(x.astype(np.int32) - zp_x, multiplier, axis=3)
     kernel = w.astype(np.int32) - zp_w
     view = _windows(centred, (kernel_h, kernel_w), strides, dilation, pads)
-    acc = np.broadcast_to(bias.astype(np.int32), (*view.shape[:3], out_channels)).copy()
+    acc = np.broadcast_to(bias, (*view.shape[:3], out_channels)).copy()
     for row in range(kernel_h):
         for column in range(kernel_w):
             acc += view[:, :, :, row, column] * kernel[row, column]
@@ -81,10 +81,10 @@ def depthwise_acc(
 
 
 def matmul_acc(a: np.ndarray, b: np.ndarray, zp_a: int, zp_b: int) -> np.ndarray:
-    """a i8 [B, M, K], b i8 [B, K, N] -> i32 [B, M, N] = sum((a - zp_a) * (b - zp_b))."""
+    """a [B, M, K], b [B, K, N] -> [B, M, N] = sum((a - zp_a) * (b - zp_b)); of i8 i32, where i16 is among them i64."""
     left = a.astype(np.float32) - np.float32(zp_a)
     right = b.astype(np.float32) - np.float32(zp_b)
-    return _exact_product(left, right).astype(np.int32)
+    return _exact_product(left, right).astype(np.int64 if np.int16 in (a.dtype, b.dtype) else np.int32)
 
 
 def rescale(acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray, zp_out: int, lo: int, hi: int, double_round: bool) -> np.ndarray:

@@ -19,7 +19,7 @@ def positions(out: int, n: int, d: int, offset: int, extent: int, start: int = 0
 
 
 def bilinear(x: np.ndarray, rows: Positions, columns: Positions, n_y: int, n_x: int) -> np.ndarray:
-    """i8 [N, OH, OW, C]: the weighted sum divided by n_y * n_x, halves away from zero."""
+    """[N, OH, OW, C] of the type of x: the weighted sum divided by n_y * n_x, halves away from zero."""
     top, bottom, down = rows[0], rows[1], rows[2][:, None, None]
     left, right, across = columns[0], columns[1], columns[2][None, :, None]
     wide = x.astype(np.int64)

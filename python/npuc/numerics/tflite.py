@@ -33,6 +33,14 @@ def quantize_multiplier(scale: float) -> tuple[int, int]:
     return multiplier, shift
 
 
+def narrow_multiplier(multiplier: int, shift: int) -> tuple[int, int]:
+    """(m, s) of a scale for 64-bit sums, which leave a multiplier 15 bits: rounded half up, 2**15 - 1 at most."""
+    narrow = (multiplier + (1 << 15)) >> 16 if multiplier < 0x7FFF0000 else 0x7FFF
+    if shift - 16 < SHIFT_MIN:
+        raise ValueError(f"shift is {shift}, wanted at least {SHIFT_MIN + 16}: a scale below 2**13")
+    return narrow, shift - 16
+
+
 def mean_multiplier(scale: float, count: int) -> tuple[int, int]:
     """(m, s) of `scale` divided by `count` as MEAN does it: the multiplier itself is divided, and stays below 2**30 at times."""
     multiplier, shift = quantize_multiplier(scale)
@@ -95,7 +103,8 @@ def sqrt_table(scale_in: float, zp_in: int, scale_out: float, zp_out: int) -> np
     """SQRT: rounded down."""
     with np.errstate(all="ignore"):
         y = np.sqrt(np.float32(scale_in) * (CODES - zp_in).astype(np.float32)) / np.float32(scale_out)
-    return _stored(np.floor(np.nan_to_num(y)).astype(np.int64), zp_out)
+    # far outside of eight bits, and still exact
+    return _stored(np.floor(np.minimum(np.nan_to_num(y), 1 << 20)).astype(np.int64), zp_out)
 
 
 def _high_i16(a: np.ndarray, b: int) -> np.ndarray:

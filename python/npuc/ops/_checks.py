@@ -3,10 +3,15 @@
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from npuc.numerics.rescale import Rescale
 from npuc.numerics.scales import MULTIPLIER_END, SHIFT_MAX, SHIFT_MIN
-from npuc.ops.base import OpSpec, Refusal, TensorType
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, TensorType
 from npuc.targets.base import Target
+
+# element types of quantized activations
+ACTIVATIONS = ("i8", "i16")
 
 RANGES = {"i8": (-128, 127), "ui8": (0, 255), "i16": (-(1 << 15), (1 << 15) - 1), "i32": (-(1 << 31), (1 << 31) - 1)}
 
@@ -74,6 +79,12 @@ def element_types(spec: OpSpec, target: Target, *allowed: str) -> Iterator[Refus
     for dtype in dict.fromkeys(found):
         if dtype not in wanted:
             yield Refusal(f"element types of {spec.name}", dtype, " or ".join(wanted))
+
+
+def activation_types(spec: OpSpec, target: Target, *more: str) -> Iterator[Refusal]:
+    """Operands that arrive at run time, and the result, are activations as the machine's array takes them, or of the types `more`."""
+    known = [dtype for dtype in ACTIVATIONS if np.dtype(NUMPY_DTYPES[dtype]).itemsize in target.array.activation_steps]
+    yield from element_types(spec, target, *known, *more)
 
 
 def at_most_rank_4(spec: OpSpec) -> Iterator[Refusal]:

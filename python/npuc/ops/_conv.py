@@ -10,27 +10,40 @@ from npuc.isa.base import Operand, Shape4
 from npuc.isa.records import RECORD
 from npuc.numerics import weight_codec
 from npuc.numerics.rescale import Rescale
-from npuc.ops._checks import at_most, dtype_is, in_range, rescale_ok, type_is
+from npuc.ops._checks import ACTIVATIONS, RANGES, at_most, dtype_is, in_range, rescale_ok, type_is
 from npuc.ops._views import blob_part
-from npuc.ops.base import Refusal, TensorType
+from npuc.ops.base import NUMPY_DTYPES, Refusal, TensorType
 from npuc.targets.base import MicroBlockArray, Target
 
 I32_MAX = (1 << 31) - 1
 _MAX_PACKED_KERNEL = 255
 
 
-def parameter_problems(weights: TensorType, bias: TensorType, channels: int, zp_x: int, zp_w: int, rescale: Rescale) -> Iterator[str]:
-    """Weights i8, bias i32 [channels], zero points and rescale in range."""
+def operand_problems(
+    operands: tuple[TensorType, ...], output: TensorType, channels: int, zp_x: int, zp_w: int, rescale: Rescale
+) -> Iterator[str]:
+    """Input i8 or i16, weights i8, bias i32 or i64 [channels], a result that follows from them, zero points and rescale in range."""
+    x, weights, bias = operands
+    wrong = [*dtype_is("input", x, *ACTIVATIONS), *dtype_is("bias", bias, "i32", "i64")]
+    yield from wrong
+    if wrong:
+        return
     yield from dtype_is("weights", weights, "i8")
-    yield from type_is("bias", bias, (channels,), "i32")
-    yield from in_range("zp_x", zp_x, "i8")
+    yield from type_is("bias", bias, (channels,), bias.dtype)
+    yield from in_range("zp_x", zp_x, x.dtype)
     yield from in_range("zp_w", zp_w, "i8")
-    yield from rescale_ok(rescale, (1, channels), "i8")
+    yield from dtype_is("result", output, *ACTIVATIONS, bias.dtype)
+    yield from rescale_ok(rescale, (1, channels), "i16" if output.dtype == "i16" else "i8")
 
 
-def result_dtype(output: TensorType) -> str:
-    """i32 where the result is the accumulators themselves (an output of that type), else i8."""
-    return "i32" if output.dtype == "i32" else "i8"
+def steps(x: TensorType, target: Target) -> int:
+    """Of the array for a product with an activation of this type."""
+    return target.array.activation_steps[np.dtype(NUMPY_DTYPES[x.dtype]).itemsize]
+
+
+def is_accumulators(output: TensorType) -> bool:
+    """The result is the sums themselves."""
+    return output.dtype not in ACTIVATIONS
 
 
 def param_bytes(channels: int, weights: TensorType) -> int:
@@ -82,14 +95,15 @@ def weights_part(params: Operand, channels: int, shape: Shape4) -> StoredWeights
     return StoredWeights(blob_part(params, start, (1, 1, 1, params.elements - start)), 1, shape[1], shape[2])
 
 
-def accumulator_limits(weights: np.ndarray, bias: np.ndarray, zp_x: int, zp_w: int) -> Iterator[Refusal]:
+def accumulator_limits(x: TensorType, weights: np.ndarray, bias: np.ndarray, zp_x: int, zp_w: int) -> Iterator[Refusal]:
     """The i32 accumulator must hold max |x - zp_x| * sum |w - zp_w| + |bias| of every output channel.
 
     Args:
         weights: i8 [O, ...], output channels first.
-        bias: i32 [O].
+        bias: i32 or i64 [O].
     """
-    reach = max(zp_x + 128, 127 - zp_x)
+    low, high = RANGES[x.dtype]
+    reach = max(zp_x - low, high - zp_x)
     sums = np.abs(weights.astype(np.int64) - zp_w).reshape(len(weights), -1).sum(axis=1)
     worst = int((sums * reach + np.abs(bias.astype(np.int64))).max())
     if worst > I32_MAX:

@@ -10,9 +10,9 @@ import numpy as np
 from npuc.isa import elementwise as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics.rescale import Rescale, scale_values
-from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rescale_ok
+from npuc.ops._checks import ACTIVATIONS, activation_types, at_most_rank_4, dtype_is, in_range, rescale_ok
 from npuc.ops._views import broadcast
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
 # y = x: the identity as a scale
@@ -38,7 +38,7 @@ class Map(OpSpec):
 
 @dataclass(frozen=True)
 class Binary(OpSpec):
-    """y[p] = f(a[p], b[p]) on i8; shapes broadcast as numpy's: aligned right, extents equal or 1."""
+    """y[p] = f(a[p], b[p]), i8 or i16 of one type to i8 or i16; shapes broadcast as numpy's: aligned right, extents equal or 1."""
 
     operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
     kind: ClassVar[isa.ElementwiseKind]
@@ -49,17 +49,20 @@ class Binary(OpSpec):
 
     def malformed(self) -> Iterator[str]:
         a, b = self.inputs
-        for name, tensor, zero_point in (("a", a, self.zp_a), ("b", b, self.zp_b)):
-            yield from dtype_is(name, tensor, "i8")
-            yield from in_range(f"zp_{name}", zero_point, "i8")
-        yield from rescale_ok(self.rescale, (1,), "i8")
+        wrong = [*dtype_is("a", a, *ACTIVATIONS), *dtype_is("b", b, a.dtype), *dtype_is("result", self.output, *ACTIVATIONS)]
+        yield from wrong
+        if wrong:
+            return
+        for name, zero_point in (("zp_a", self.zp_a), ("zp_b", self.zp_b)):
+            yield from in_range(name, zero_point, a.dtype)
+        yield from rescale_ok(self.rescale, (1,), self.output.dtype)
         try:
             np.broadcast_shapes(a.shape, b.shape)
         except ValueError:
             yield f"operands are {a} and {b}, wanted shapes that broadcast"
 
     def infer(self) -> TensorType:
-        return TensorType(tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs))), "i8")
+        return TensorType(tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs))), self.output.dtype)
 
     @property
     def splits(self) -> frozenset[int]:
@@ -76,8 +79,12 @@ class Binary(OpSpec):
         return Tile(replace(self, inputs=types, output=region_type(self.output, region)), regions)
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from activation_types(self, target)
         yield from at_most_rank_4(self)
+
+    def rescaled(self, values: np.ndarray) -> np.ndarray:
+        """The result from its exact value."""
+        return self.rescale.apply(values, NUMPY_DTYPES[self.output.dtype]).reshape(self.output.shape)
 
     def input_scales(self) -> dict[str, int]:
         """Fields of the instruction that only some kinds have."""

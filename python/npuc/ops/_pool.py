@@ -4,7 +4,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from npuc.ops._checks import at_most, dtype_is, element_types, rank_is
+from npuc.ops._checks import ACTIVATIONS, activation_types, at_most, dtype_is, rank_is
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
@@ -12,7 +12,7 @@ from npuc.targets.base import Target
 
 @dataclass(frozen=True)
 class Pool(OpSpec):
-    """input i8 [N, H, W, C] -> i8 [N, OH, OW, C]."""
+    """input i8 or i16 [N, H, W, C] -> [N, OH, OW, C] of its type."""
 
     kernel: tuple[int, int] = param("rows and columns of a window", (1, 1))
     strides: tuple[int, int] = param("stride along H and W", (1, 1))
@@ -22,17 +22,16 @@ class Pool(OpSpec):
         return axes(self.inputs[0].shape[1:3], self.kernel, self.strides, (1, 1), self.pads)
 
     def malformed(self) -> Iterator[str]:
-        ranks = list(rank_is("input", self.inputs[0], 4))
-        yield from ranks
-        if ranks:
+        wrong = [*rank_is("input", self.inputs[0], 4), *dtype_is("input", self.inputs[0], *ACTIVATIONS)]
+        yield from wrong
+        if wrong:
             return
-        yield from dtype_is("input", self.inputs[0], "i8")
         yield from window_problems(self._axes())
 
     def infer(self) -> TensorType:
         n, _, _, channels = self.inputs[0].shape
         rows, columns = self._axes()
-        return TensorType((n, rows.outputs, columns.outputs, channels), "i8")
+        return TensorType((n, rows.outputs, columns.outputs, channels), self.inputs[0].dtype)
 
     @property
     def splits(self) -> frozenset[int]:
@@ -45,6 +44,6 @@ class Pool(OpSpec):
         return Tile(spec, (source,))
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from activation_types(self, target)
         yield from at_most("stride is an 8-bit field", max(self.strides), 255)
         yield from at_most("kernel is a 16-bit field", max(self.kernel), 65535)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npuc.numerics.scales import quantize_scale
-from npuc.ops._checks import scale_ok
+from npuc.ops._checks import RANGES, scale_ok
 from npuc.ops._elementwise import UNIT_SCALE, Binary, scaled
 from npuc.ops.base import Refusal, param
 from npuc.targets.base import Target
@@ -35,8 +35,9 @@ class Sum(Binary):
         yield from self._headroom()
 
     def _headroom(self) -> Iterator[Refusal]:
-        """The sum of the rescaled inputs fits i32: 255 * 2**left_shift * (real scale of a + of b), rounded up."""
-        reach = 255 << self.left_shift
+        """The sum of the rescaled inputs fits i32: (2**bits - 1) * 2**left_shift * (real scale of a + of b), rounded up."""
+        low, high = RANGES[self.inputs[0].dtype]
+        reach = max(max(zero - low, high - zero) for zero in (self.zp_a, self.zp_b)) << self.left_shift
         largest = sum(reach * multiplier / 2.0**shift + 1 for multiplier, shift in (self.scale_a, self.scale_b))
         if largest > (1 << 31) - 1:
             yield Refusal("the sum of the rescaled inputs fits i32", f"{largest:.0f}", "at most 2147483647: less headroom")

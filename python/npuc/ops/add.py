@@ -14,7 +14,8 @@ from npuc.ops._sum import Sum
 class Add(Sum):
     """y = rescale(scale_a(a - zp_a) + scale_b(b - zp_b)), scale(v) = ((v << left_shift) * multiplier + round) >> shift.
 
-    a, b i8 -> i8, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom; `sum_scales` makes them.
+    a, b i8 or i16 of one type -> i8 or i16, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom
+    (i16: 15); `sum_scales` makes them.
     """
 
     name: ClassVar[str] = "add"
@@ -22,4 +23,4 @@ class Add(Sum):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         left, right = self.terms(*inputs)
-        return self.rescale.apply(left + right).reshape(self.output.shape)
+        return self.rescaled(left + right)

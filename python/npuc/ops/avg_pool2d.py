@@ -12,7 +12,7 @@ from npuc.isa.base import Instruction, Operand
 from npuc.isa.records import RECORD
 from npuc.numerics.pool import count_windows, divided, sum_windows
 from npuc.numerics.rescale import Rescale, scale_values
-from npuc.ops._checks import in_range, rescale_ok
+from npuc.ops._checks import RANGES, in_range, rescale_ok
 from npuc.ops._pool import Pool
 from npuc.ops._views import pack_records, records_view
 from npuc.ops.base import Refusal, param
@@ -27,9 +27,9 @@ class AvgPool2d(Pool):
 
     d is the divisor: KH * KW where count_include_pad, else the positions of the window inside the image (the whole image, however
     the op is tiled). Record d - 1 of the rescale is (scale_in / scale_out) / d; one record alone serves every position.
-    input i8 [N, H, W, C] -> i8 [N, OH, OW, C].
+    input i8 or i16 [N, H, W, C] -> [N, OH, OW, C] of its type.
 
-    With rounding "half_away" (TFLite's AVERAGE_POOL_2D of int8) or "half_up" (of uint8, moved by 128) the stored values are averaged,
+    With rounding "half_away" (TFLite's AVERAGE_POOL_2D of int8 and int16) or "half_up" (of uint8, moved by 128) the stored values are averaged,
     y = clamp(sum of x / d, lo, hi) to the nearest integer; d counts the image, and of zp_x and rescale only lo and hi have a meaning.
     """
 
@@ -45,12 +45,16 @@ class AvgPool2d(Pool):
         return self.rescale.per_channel
 
     def malformed(self) -> Iterator[str]:
-        yield from super().malformed()
-        yield from in_range("zp_x", self.zp_x, "i8")
+        wrong = list(super().malformed())
+        yield from wrong
+        if wrong:
+            return
+        dtype = self.inputs[0].dtype
+        yield from in_range("zp_x", self.zp_x, dtype)
         taps = self.kernel[0] * self.kernel[1]
         # without padding every divisor is KH * KW; a tile of a padded op keeps all records
         counts = (1,) if self.count_include_pad or self._divides else (taps,) if any(self.pads) else (1, taps)
-        yield from rescale_ok(self.rescale, counts, "i8")
+        yield from rescale_ok(self.rescale, counts, dtype)
         if self.rounding not in AVERAGES:
             yield f"rounding is '{self.rounding}', wanted {' or '.join(AVERAGES)}"
         elif self._divides and self.count_include_pad:
@@ -64,14 +68,14 @@ class AvgPool2d(Pool):
         if self._divides:
             total = sum_windows(inputs[0].astype(np.int64), self.kernel, self.strides, self.pads)
             count = count_windows(inputs[0].shape[1:3], self.kernel, self.strides, self.pads)
-            return np.clip(divided(total, count, self.rounding == "half_up"), self.rescale.lo, self.rescale.hi).astype(np.int8)
+            return np.clip(divided(total, count, self.rounding == "half_up"), self.rescale.lo, self.rescale.hi).astype(inputs[0].dtype)
         total = sum_windows(inputs[0].astype(np.int64) - self.zp_x, self.kernel, self.strides, self.pads)
         multiplier, shift = np.array(self.rescale.multiplier, np.int64), np.array(self.rescale.shift, np.int64)
         if self._by_count:
             record = count_windows(inputs[0].shape[1:3], self.kernel, self.strides, self.pads) - 1
             multiplier, shift = multiplier[record], shift[record]
         scaled = scale_values(total, multiplier, shift, self.rescale.double_round)
-        return np.clip(scaled + self.rescale.zp_out, self.rescale.lo, self.rescale.hi).astype(np.int8)
+        return np.clip(scaled + self.rescale.zp_out, self.rescale.lo, self.rescale.hi).astype(inputs[0].dtype)
 
     # what this machine makes of it -------------------------------------------------------------
 
@@ -81,7 +85,8 @@ class AvgPool2d(Pool):
 
     def _accumulator(self) -> Iterator[Refusal]:
         """The sum of a window fits i32."""
-        largest = self.kernel[0] * self.kernel[1] * max(self.zp_x + 128, 127 - self.zp_x)
+        low, high = RANGES[self.inputs[0].dtype]
+        largest = self.kernel[0] * self.kernel[1] * max(self.zp_x - low, high - self.zp_x)
         if largest > (1 << 31) - 1:
             yield Refusal("the sum of a window fits i32", str(largest), "at most 2147483647")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from npuc.isa import elementwise as isa
 from npuc.isa.base import Instruction, Operand
-from npuc.ops._checks import at_most_rank_4, bounds_ok, dtype_is, element_types
+from npuc.ops._checks import ACTIVATIONS, activation_types, at_most_rank_4, bounds_ok, dtype_is
 from npuc.ops._elementwise import Map, clamp_fields
 from npuc.ops.base import Refusal, param
 from npuc.targets.base import Target
@@ -17,7 +17,7 @@ from npuc.targets.base import Target
 
 @dataclass(frozen=True)
 class Clamp(Map):
-    """y = min(max(x, lo), hi), x i8 -> i8."""
+    """y = min(max(x, lo), hi), x i8 or i16, the result of its type."""
 
     name: ClassVar[str] = "clamp"
 
@@ -25,8 +25,8 @@ class Clamp(Map):
     hi: int = param("greatest value", 127)
 
     def malformed(self) -> Iterator[str]:
-        yield from dtype_is("input", self.inputs[0], "i8")
-        yield from bounds_ok(self.lo, self.hi, "i8")
+        wrong = list(dtype_is("input", self.inputs[0], *ACTIVATIONS))
+        yield from wrong or bounds_ok(self.lo, self.hi, self.inputs[0].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         return np.clip(inputs[0], self.lo, self.hi)
@@ -34,7 +34,7 @@ class Clamp(Map):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from activation_types(self, target)
         yield from at_most_rank_4(self)
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:

@@ -12,10 +12,10 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
-from npuc.ops._checks import dtype_is, element_types, rank_is
+from npuc.ops._checks import activation_types, rank_is
 from npuc.ops._views import pack_records, records_view
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
 
@@ -23,10 +23,10 @@ from npuc.targets.base import Target
 class Conv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j,c of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, c] - zp_x) * (k[o,i,j,c] - zp_w)).
 
-    input i8 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 [O] -> i8 [N, OH, OW, O]; or -> i32: the accumulators, and the
-    rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups). Positions outside the image
-    contribute 0. OH = floor((H + top + bottom - reach) / sh) + 1, reach = (KH - 1) * dh + 1; rows that the stride never reaches stay
-    unread.
+    input i8 or i16 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 or i64 [O] -> i8 or i16 [N, OH, OW, O]; or -> the bias's
+    type: the accumulators, and the rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups).
+    Positions outside the image contribute 0. OH = floor((H + top + bottom - reach) / sh) + 1, reach = (KH - 1) * dh + 1; rows that the
+    stride never reaches stay unread.
     """
 
     name: ClassVar[str] = "conv2d"
@@ -50,8 +50,7 @@ class Conv2d(OpSpec):
         yield from ranks
         if ranks:
             return
-        yield from dtype_is("input", x, "i8")
-        yield from _conv.parameter_problems(weights, bias, weights.shape[0], self.zp_x, self.zp_w, self.rescale)
+        yield from _conv.operand_problems(self.inputs, self.output, weights.shape[0], self.zp_x, self.zp_w, self.rescale)
         if self.groups < 1 or x.shape[3] % self.groups or weights.shape[0] % self.groups:
             yield f"groups is {self.groups}, wanted a divisor of {x.shape[3]} input and {weights.shape[0]} output channels"
         elif weights.shape[3] != x.shape[3] // self.groups:
@@ -60,12 +59,12 @@ class Conv2d(OpSpec):
 
     def infer(self) -> TensorType:
         rows, columns = self._axes()
-        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[0]), _conv.result_dtype(self.output))
+        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[0]), self.output.dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
         acc = kernels.conv2d_acc(x, weights, bias, self.zp_x, self.zp_w, self.strides, self.dilation, self.pads, self.groups)
-        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
+        return acc if _conv.is_accumulators(self.output) else self.rescale.apply(acc, NUMPY_DTYPES[self.output.dtype])
 
     @property
     def splits(self) -> frozenset[int]:
@@ -103,12 +102,12 @@ class Conv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8", "i32")
+        yield from activation_types(self, target, "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation, self.groups)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
         """See `accumulator_limits`."""
-        yield from _conv.accumulator_limits(weights, bias, self.zp_x, self.zp_w)
+        yield from _conv.accumulator_limits(self.inputs[0], weights, bias, self.zp_x, self.zp_w)
 
     def param_bytes(self) -> int:
         return _conv.param_bytes(self.output.shape[3], self.inputs[1])
@@ -125,7 +124,7 @@ class Conv2d(OpSpec):
         n, height, width, channels = self.output.shape
         _, kernel_h, kernel_w, depth = self.inputs[1].shape
         out = height, width, channels // self.groups
-        return n * self.groups * target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
+        return n * self.groups * _conv.steps(self.inputs[0], target) * target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]

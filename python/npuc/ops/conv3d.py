@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from npuc.numerics import kernels
-from npuc.ops._checks import dtype_is, in_range, rank_is, type_is
+from npuc.ops._checks import ACTIVATIONS, dtype_is, in_range, rank_is, type_is
 from npuc.ops._host import HostOp
 from npuc.ops.base import TensorType, param
 
@@ -17,7 +17,7 @@ from npuc.ops.base import TensorType, param
 class Conv3d(HostOp):
     """y[n,d,h,w,o] = bias[o] + sum over k,i,j,c of (x[n, d*sd - front + k*dd, h*sh - top + i*dh, w*sw - left + j*dw, c] - zp_x) * (f[o,k,i,j,c] - zp_w).
 
-    input i8 [N, D, H, W, C], weights i8 [O, KD, KH, KW, C], bias i32 [O] -> i32 [N, OD, OH, OW, O]. Positions outside the volume
+    input i8 [N, D, H, W, C], weights i8 [O, KD, KH, KW, C], bias i32 [O] -> i32 [N, OD, OH, OW, O]; or i16 and i64. Positions outside the volume
     contribute 0; along each dimension OD = floor((D + front + back - reach) / sd) + 1, reach = (KD - 1) * dd + 1.
     """
 
@@ -36,10 +36,11 @@ class Conv3d(HostOp):
         yield from ranks
         if ranks:
             return
-        for name, tensor, zero_point in (("input", x, self.zp_x), ("weights", weights, self.zp_w)):
-            yield from dtype_is(name, tensor, "i8")
-            yield from in_range("zp_x" if tensor is x else "zp_w", zero_point, "i8")
-        yield from type_is("bias", bias, (weights.shape[0],), "i32")
+        yield from dtype_is("input", x, *ACTIVATIONS)
+        yield from dtype_is("weights", weights, "i8")
+        yield from in_range("zp_x", self.zp_x, "i16" if x.dtype == "i16" else "i8")
+        yield from in_range("zp_w", self.zp_w, "i8")
+        yield from type_is("bias", bias, (weights.shape[0],), "i64" if x.dtype == "i16" else "i32")
         if weights.shape[4] != x.shape[4]:
             yield f"weights have {weights.shape[4]} input channels, wanted the input's {x.shape[4]}"
         if min(*self.strides, *self.dilation) < 1 or min(self.pads) < 0:
@@ -54,12 +55,12 @@ class Conv3d(HostOp):
         return tuple((extent + pad - (taps - 1) * step - 1) // stride + 1 for extent, taps, stride, step, pad in windows)
 
     def infer(self) -> TensorType:
-        return TensorType((self.inputs[0].shape[0], *self._outputs(), self.inputs[1].shape[0]), "i32")
+        return TensorType((self.inputs[0].shape[0], *self._outputs(), self.inputs[1].shape[0]), self.inputs[2].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
         depth, reads = x.shape[1], self._outputs()[0]
-        total = np.empty(self.output.shape, np.int32)
+        total = np.empty(self.output.shape, bias.dtype)
         total[...] = bias
         none = np.zeros_like(bias)
         for tap in range(weights.shape[1]):

@@ -12,10 +12,10 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
-from npuc.ops._checks import dtype_is, element_types, rank_is
+from npuc.ops._checks import activation_types, rank_is
 from npuc.ops._views import pack_records, records_view
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
 
@@ -23,8 +23,8 @@ from npuc.targets.base import Target
 class DepthwiseConv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, o // M] - zp_x) * (k[i,j,o] - zp_w)).
 
-    input i8 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 [C * M] -> i8 [N, OH, OW, C * M]; or -> i32: the accumulators, and
-    the rescale has no meaning. Positions outside the image contribute 0. OH as in conv2d.
+    input i8 or i16 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 or i64 [C * M] -> i8 or i16 [N, OH, OW, C * M]; or -> the bias's
+    type: the accumulators, and the rescale has no meaning. Positions outside the image contribute 0. OH as in conv2d.
     """
 
     name: ClassVar[str] = "depthwise_conv2d"
@@ -51,20 +51,19 @@ class DepthwiseConv2d(OpSpec):
         yield from ranks
         if ranks:
             return
-        yield from dtype_is("input", x, "i8")
-        yield from _conv.parameter_problems(weights, bias, weights.shape[2], self.zp_x, self.zp_w, self.rescale)
+        yield from _conv.operand_problems(self.inputs, self.output, weights.shape[2], self.zp_x, self.zp_w, self.rescale)
         if weights.shape[2] % x.shape[3]:
             yield f"weights have {weights.shape[2]} channels, wanted a multiple of the input's {x.shape[3]}"
         yield from window_problems(self._axes())
 
     def infer(self) -> TensorType:
         rows, columns = self._axes()
-        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[2]), _conv.result_dtype(self.output))
+        return TensorType((self.inputs[0].shape[0], rows.outputs, columns.outputs, self.inputs[1].shape[2]), self.output.dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
         acc = kernels.depthwise_acc(x, weights, bias, self.zp_x, self.zp_w, self.strides, self.dilation, self.pads)
-        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
+        return acc if _conv.is_accumulators(self.output) else self.rescale.apply(acc, NUMPY_DTYPES[self.output.dtype])
 
     @property
     def splits(self) -> frozenset[int]:
@@ -93,12 +92,12 @@ class DepthwiseConv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8", "i32")
+        yield from activation_types(self, target, "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
         """See `accumulator_limits`."""
-        yield from _conv.accumulator_limits(np.moveaxis(weights, 2, 0), bias, self.zp_x, self.zp_w)
+        yield from _conv.accumulator_limits(self.inputs[0], np.moveaxis(weights, 2, 0), bias, self.zp_x, self.zp_w)
 
     def param_bytes(self) -> int:
         return _conv.param_bytes(self.output.shape[3], self.inputs[1])
@@ -115,7 +114,7 @@ class DepthwiseConv2d(OpSpec):
         n, height, width, channels = self.output.shape
         kernel_h, kernel_w, _ = self.inputs[1].shape
         out = height, width, channels
-        return n * target.array.depthwise_cycles(out, out, (kernel_h, kernel_w))
+        return n * _conv.steps(self.inputs[0], target) * target.array.depthwise_cycles(out, out, (kernel_h, kernel_w))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]

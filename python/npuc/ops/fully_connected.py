@@ -12,9 +12,9 @@ from npuc.isa.base import Instruction, Operand
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
-from npuc.ops._checks import dtype_is, element_types, rank_is
+from npuc.ops._checks import activation_types, rank_is
 from npuc.ops._views import pack_records, records_view
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
 
@@ -22,7 +22,8 @@ from npuc.targets.base import Target
 class FullyConnected(OpSpec):
     """y[n,o] = rescale(bias[o] + sum over k of (x[n,k] - zp_x) * (w[o,k] - zp_w)).
 
-    input i8 [N, K], weights i8 [O, K], bias i32 [O] -> i8 [N, O].
+    input i8 or i16 [N, K], weights i8 [O, K], bias i32 or i64 [O] -> i8 or i16 [N, O]; or -> the bias's type: the sums, and the rescale has
+    no meaning.
     """
 
     name: ClassVar[str] = "fully_connected"
@@ -39,18 +40,20 @@ class FullyConnected(OpSpec):
         yield from ranks
         if ranks:
             return
-        yield from dtype_is("input", x, "i8")
-        yield from _conv.parameter_problems(weights, bias, weights.shape[0], self.zp_x, self.zp_w, self.rescale)
+        yield from _conv.operand_problems(self.inputs, self.output, weights.shape[0], self.zp_x, self.zp_w, self.rescale)
         if weights.shape[1] != x.shape[1]:
             yield f"weights have {weights.shape[1]} input channels, wanted the input's {x.shape[1]}"
 
     def infer(self) -> TensorType:
-        return TensorType((self.inputs[0].shape[0], self.inputs[1].shape[0]), "i8")
+        return TensorType((self.inputs[0].shape[0], self.inputs[1].shape[0]), self.output.dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         x, weights, bias = inputs
-        acc = kernels.matmul_acc(x[None], weights.T[None], self.zp_x, self.zp_w)[0]
-        return self.rescale.apply(acc.astype(np.int64) + bias)
+        acc = (kernels.matmul_acc(x[None], weights.T[None], self.zp_x, self.zp_w)[0].astype(np.int64) + bias).astype(bias.dtype)
+        if _conv.is_accumulators(self.output):
+            return acc
+        apply = self.rescale.apply_wide if acc.dtype == np.int64 and not self.rescale.double_round else self.rescale.apply
+        return apply(acc, NUMPY_DTYPES[self.output.dtype])
 
     @property
     def splits(self) -> frozenset[int]:
@@ -69,11 +72,11 @@ class FullyConnected(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from activation_types(self, target, "i32")
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
         """See `accumulator_limits`."""
-        yield from _conv.accumulator_limits(weights, bias, self.zp_x, self.zp_w)
+        yield from _conv.accumulator_limits(self.inputs[0], weights, bias, self.zp_x, self.zp_w)
 
     def param_bytes(self) -> int:
         return _conv.param_bytes(self.output.shape[1], self.inputs[1])
@@ -88,7 +91,7 @@ class FullyConnected(OpSpec):
 
     def array_cycles(self, target: Target) -> int:
         out = 1, self.output.shape[0], self.output.shape[1]
-        return target.array.conv2d_cycles(out, out, self.inputs[1].shape[1], (1, 1))
+        return _conv.steps(self.inputs[0], target) * target.array.conv2d_cycles(out, out, self.inputs[1].shape[1], (1, 1))
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels, depth = self.inputs[1].shape

@@ -11,10 +11,10 @@ from npuc.isa import matmul as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
-from npuc.ops._checks import at_most, dtype_is, element_types, in_range, rank_is, rescale_ok
-from npuc.ops._conv import I32_MAX, result_dtype
+from npuc.ops._checks import ACTIVATIONS, at_most, dtype_is, element_types, in_range, rank_is, rescale_ok
+from npuc.ops._conv import I32_MAX, is_accumulators
 from npuc.ops._views import broadcast, part, permuted
-from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
 
@@ -23,7 +23,7 @@ class Matmul(OpSpec):
     """y[..., m, n] = rescale(sum over k of (a[..., m, k] - zp_a) * (b[..., k, n] - zp_b)).
 
     a i8 [..., M, K] (with transpose_a [..., K, M]), b i8 [..., K, N] (with transpose_b [..., N, K]) -> i8 [..., M, N], rank 2 to 4; or -> i32: the
-    sums, and the rescale has no meaning.
+    sums, and the rescale has no meaning. Or all i16, and the sums i64.
     Batch dimensions are equal, or 1 on one side.
     """
 
@@ -49,10 +49,14 @@ class Matmul(OpSpec):
         yield from ranks
         if ranks:
             return
-        for name, tensor, zero_point in (("a", a, self.zp_a), ("b", b, self.zp_b)):
-            yield from dtype_is(name, tensor, "i8")
-            yield from in_range(f"zp_{name}", zero_point, "i8")
-        yield from rescale_ok(self.rescale, (1,), "i8")
+        wrong = [*dtype_is("a", a, *ACTIVATIONS), *dtype_is("b", b, a.dtype)]
+        yield from wrong
+        if wrong:
+            return
+        for name, zero_point in (("zp_a", self.zp_a), ("zp_b", self.zp_b)):
+            yield from in_range(name, zero_point, a.dtype)
+        yield from dtype_is("result", self.output, a.dtype, "i64" if a.dtype == "i16" else "i32")
+        yield from rescale_ok(self.rescale, (1,), a.dtype)
         if len(a.shape) != len(b.shape):
             yield f"operands have ranks {len(a.shape)} and {len(b.shape)}, wanted the same"
             return
@@ -64,14 +68,14 @@ class Matmul(OpSpec):
 
     def infer(self) -> TensorType:
         batch = tuple(max(x, y) for x, y in zip(self.inputs[0].shape[:-2], self.inputs[1].shape[:-2], strict=True))
-        return TensorType((*batch, self._sizes[0], self._sizes[3]), result_dtype(self.output))
+        return TensorType((*batch, self._sizes[0], self._sizes[3]), self.output.dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         a, b = inputs
         left = np.swapaxes(a, -1, -2) if self.transpose_a else a
         right = np.swapaxes(b, -1, -2) if self.transpose_b else b
         acc = kernels.matmul_acc(left, right, self.zp_a, self.zp_b)
-        return acc if self.output.dtype == "i32" else self.rescale.apply(acc)
+        return acc if is_accumulators(self.output) else self.rescale.apply(acc, NUMPY_DTYPES[self.output.dtype])
 
     @property
     def splits(self) -> frozenset[int]:

@@ -10,7 +10,7 @@ import numpy as np
 from npuc.isa import pool as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics.pool import max_windows
-from npuc.ops._checks import bounds_ok
+from npuc.ops._checks import RANGES, bounds_ok
 from npuc.ops._pool import Pool
 from npuc.ops.base import param
 from npuc.targets.base import Target
@@ -20,7 +20,7 @@ from npuc.targets.base import Target
 class MaxPool2d(Pool):
     """y[n,h,w,c] = clamp(max over i,j of x[n, h*sh - top + i, w*sw - left + j, c], lo, hi); padding takes no part.
 
-    input i8 [N, H, W, C] -> i8 [N, OH, OW, C], same scale and zero point.
+    input i8 or i16 [N, H, W, C] -> [N, OH, OW, C] of its type, scale and zero point.
     """
 
     name: ClassVar[str] = "max_pool2d"
@@ -29,8 +29,8 @@ class MaxPool2d(Pool):
     hi: int = param("greatest value of the result", 127)
 
     def malformed(self) -> Iterator[str]:
-        yield from super().malformed()
-        yield from bounds_ok(self.lo, self.hi, "i8")
+        wrong = list(super().malformed())
+        yield from wrong or bounds_ok(self.lo, self.hi, self.inputs[0].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         return np.clip(max_windows(inputs[0], self.kernel, self.strides, self.pads), self.lo, self.hi)
@@ -39,7 +39,7 @@ class MaxPool2d(Pool):
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         instruction = isa.Pool(
-            kind=isa.PoolKind.MAX, ifm=inputs[0].padded(self.pads, -128), ofm=output, kernel_h=self.kernel[0], kernel_w=self.kernel[1],
+            kind=isa.PoolKind.MAX, ifm=inputs[0].padded(self.pads, RANGES[self.output.dtype][0]), ofm=output, kernel_h=self.kernel[0], kernel_w=self.kernel[1],
             stride_h=self.strides[0], stride_w=self.strides[1], lo=self.lo, hi=self.hi,
         )  # fmt: skip
         return [instruction]

@@ -10,7 +10,7 @@ import numpy as np
 from npuc.isa import reduce as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics.rescale import Rescale
-from npuc.ops._checks import at_most_rank_4, dtype_is, element_types, in_range, rank_is, rescale_ok
+from npuc.ops._checks import ACTIVATIONS, RANGES, activation_types, at_most_rank_4, dtype_is, in_range, rank_is, rescale_ok
 from npuc.ops._elementwise import rescale_fields
 from npuc.ops._reduction import along, cut_reduction, kept_splits, reduced_shape
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param
@@ -21,7 +21,7 @@ from npuc.targets.base import Target
 class Mean(OpSpec):
     """y[rest] = rescale(sum over axes of (x - zp_x)); the real scale of the rescale is scale_in / (scale_out * count).
 
-    input i8 -> i8; `axes` in ascending order, kept with extent 1 where keepdims.
+    input i8 or i16, the result of its type; `axes` in ascending order, kept with extent 1 where keepdims.
     """
 
     name: ClassVar[str] = "mean"
@@ -34,18 +34,19 @@ class Mean(OpSpec):
     def malformed(self) -> Iterator[str]:
         shape = self.inputs[0].shape
         yield from rank_is("input", self.inputs[0], *range(1, 7))
-        yield from dtype_is("input", self.inputs[0], "i8")
+        yield from dtype_is("input", self.inputs[0], *ACTIVATIONS)
+        dtype = self.inputs[0].dtype if self.inputs[0].dtype in ACTIVATIONS else ACTIVATIONS[0]
         if not self.axes or list(self.axes) != sorted(set(self.axes)) or not 0 <= self.axes[0] <= self.axes[-1] < len(shape):
             yield f"axes are {self.axes}, wanted ascending dimensions within 0..{len(shape) - 1}"
-        yield from in_range("zp_x", self.zp_x, "i8")
-        yield from rescale_ok(self.rescale, (1,), "i8")
+        yield from in_range("zp_x", self.zp_x, dtype)
+        yield from rescale_ok(self.rescale, (1,), dtype)
 
     def infer(self) -> TensorType:
-        return TensorType(reduced_shape(self.inputs[0].shape, self.axes, self.keepdims), "i8")
+        return TensorType(reduced_shape(self.inputs[0].shape, self.axes, self.keepdims), self.inputs[0].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         total = (inputs[0].astype(np.int64) - self.zp_x).sum(axis=self.axes, keepdims=self.keepdims)
-        return self.rescale.apply(total).reshape(self.output.shape)
+        return self.rescale.apply(total, inputs[0].dtype.type).reshape(self.output.shape)
 
     @property
     def _count(self) -> int:
@@ -62,7 +63,7 @@ class Mean(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8")
+        yield from activation_types(self, target)
         yield from at_most_rank_4(self)
         yield from self._axes_reachable()
         yield from self._accumulator()
@@ -74,7 +75,8 @@ class Mean(OpSpec):
 
     def _accumulator(self) -> Iterator[Refusal]:
         """The sum fits i32."""
-        largest = self._count * max(self.zp_x + 128, 127 - self.zp_x)
+        low, high = RANGES[self.inputs[0].dtype]
+        largest = self._count * max(self.zp_x - low, high - self.zp_x)
         if largest > (1 << 31) - 1:
             yield Refusal("the sum fits i32", str(largest), "at most 2147483647")
 

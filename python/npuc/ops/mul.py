@@ -14,7 +14,7 @@ from npuc.ops._elementwise import Binary
 class Mul(Binary):
     """y = rescale((a - zp_a) * (b - zp_b)).
 
-    a, b i8 -> i8, shapes broadcast; the real scale of the rescale is scale_a * scale_b / scale_out.
+    a, b i8 or i16 of one type -> i8 or i16, shapes broadcast; the real scale of the rescale is scale_a * scale_b / scale_out.
     """
 
     name: ClassVar[str] = "mul"
@@ -22,4 +22,4 @@ class Mul(Binary):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         a, b = inputs
-        return self.rescale.apply((a.astype(np.int64) - self.zp_a) * (b.astype(np.int64) - self.zp_b)).reshape(self.output.shape)
+        return self.rescaled((a.astype(np.int64) - self.zp_a) * (b.astype(np.int64) - self.zp_b))

@@ -10,7 +10,7 @@ import numpy as np
 from npuc.isa import resize as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics.resize import Positions, bilinear, positions
-from npuc.ops._checks import at_most, dtype_is, element_types, rank_is
+from npuc.ops._checks import ACTIVATIONS, at_most, dtype_is, element_types, rank_is
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
 
@@ -50,7 +50,7 @@ class Resize(OpSpec):
         if self.rounding not in ROUNDINGS:
             yield f"rounding is '{self.rounding}', wanted {' or '.join(ROUNDINGS)}"
         if self._between:
-            yield from dtype_is("input", self.inputs[0], "i8")
+            yield from dtype_is("input", self.inputs[0], *ACTIVATIONS)
         for name, (extent, n, d, offset, border) in zip(("rows", "columns"), self._dimensions, strict=True):
             if min(n, d) < 1:
                 yield f"scale of {name} is {n} / {d}, wanted both at least 1"
@@ -115,9 +115,11 @@ class Resize(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8", "i16", "i32")
         if self._between:
+            yield from element_types(self, target, "i8")
             yield from self._weights()
+        else:
+            yield from element_types(self, target, "i8", "i16", "i32")
 
     def _weights(self) -> Iterator[Refusal]:
         """Weights between two positions have 14 bits."""

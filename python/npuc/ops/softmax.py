@@ -10,8 +10,9 @@ import numpy as np
 
 from npuc.isa import reduce, softmax
 from npuc.isa.base import DType, Instruction, Operand
+from npuc.numerics import tflite_wide
 from npuc.numerics.softmax import exp_table, rounding_divide, softmax_norm
-from npuc.ops._checks import at_most, at_most_rank_4, dtype_is, element_types, rank_is
+from npuc.ops._checks import ACTIVATIONS, at_most, at_most_rank_4, dtype_is, element_types, rank_is
 from npuc.ops._views import blob_part
 from npuc.ops.base import OpSpec, Refusal, Region, TensorType, Tile, param, region_type
 from npuc.targets.base import Target
@@ -26,7 +27,8 @@ class Softmax(OpSpec):
     """y[..., c] = clamp(round(256 * e[c] / sum of e) - 128), e[c] = exp(scale * (x[..., c] - max of x)), in fixed point.
 
     input i8 -> i8 with scale 1/256 and zero point -128. The exponential comes from a table over the 256 differences; see
-    `npuc.numerics.softmax` for every rounding.
+    `npuc.numerics.softmax` for every rounding. Or i16 -> i16 with scale 1/32768, as TFLite interpolates exponential and reciprocal:
+    `npuc.numerics.tflite_wide`.
     """
 
     name: ClassVar[str] = "softmax"
@@ -35,14 +37,16 @@ class Softmax(OpSpec):
 
     def malformed(self) -> Iterator[str]:
         yield from rank_is("input", self.inputs[0], *range(1, 7))
-        yield from dtype_is("input", self.inputs[0], "i8")
+        yield from dtype_is("input", self.inputs[0], *ACTIVATIONS)
         if not (math.isfinite(self.scale) and self.scale > 0):
             yield f"scale is {self.scale}, wanted a finite value above 0"
 
     def infer(self) -> TensorType:
-        return TensorType(self.inputs[0].shape, "i8")
+        return self.inputs[0]
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
+        if inputs[0].dtype == np.int16:
+            return tflite_wide.softmax(inputs[0], self.scale)
         x = inputs[0].astype(np.int16)
         exps = exp_table(self.scale)[x.max(axis=-1, keepdims=True) - x]
         total = rounding_divide(exps, SUM_SHIFT).sum(axis=-1, keepdims=True)

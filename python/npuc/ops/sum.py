@@ -11,7 +11,7 @@ from npuc.ops.mean import Mean
 class Sum(Mean):
     """y[rest] = rescale(sum over axes of (x - zp_x)); the real scale of the rescale is scale_in / scale_out.
 
-    input i8 -> i8; `axes` in ascending order, kept with extent 1 where keepdims. As mean, but for what the scale means.
+    input i8 or i16, the result of its type; `axes` in ascending order, kept with extent 1 where keepdims. As mean, but for what the scale means.
     """
 
     name: ClassVar[str] = "sum"

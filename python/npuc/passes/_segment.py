@@ -26,7 +26,8 @@ def on_npu(op: ir.Operation) -> bool:
     if DEVICE_ATTRIBUTE in op.attributes:
         return ir.StringAttr(op.attributes[DEVICE_ATTRIBUTE]).value == "npu"
     spec = spec_of(op)
-    return not spec.host_only and all(tensor.dtype in ("i8", "i16", "i32") for tensor in (*spec.inputs, spec.output))
+    moved = (*(spec.inputs[i] for i in spec.activations), spec.output)
+    return not spec.host_only and all(tensor.dtype in ("i8", "i16", "i32") for tensor in moved)
 
 
 @dataclass

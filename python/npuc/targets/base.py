@@ -106,6 +106,11 @@ class SpatialArray:
         """Compressed weights decoded a cycle: these machines take weights as they are."""
         return 0
 
+    @property
+    def activation_steps(self) -> Mapping[int, int]:
+        """Bytes of an activation -> steps that the array takes for a product with it: one of 16 bits goes through in two halves."""
+        return {1: 1, 2: 2}
+
 
 @dataclass(frozen=True)
 class MicroBlockArray:
@@ -139,6 +144,11 @@ class MicroBlockArray:
     @property
     def granule(self) -> Block:
         return self.ublock
+
+    @property
+    def activation_steps(self) -> Mapping[int, int]:
+        """As `SpatialArray.activation_steps`; nothing is known here of what wider ones cost."""
+        return {1: 1}
 
     def _least(self, out: Block, steps: int) -> int:
         """Cycles of `steps` on every micro-block of the output, 4 each, the plane large enough to hide the weights."""

@@ -18,7 +18,7 @@ func.func @bad(%input: tensor<1x8x8x4xi8>, %weights: tensor<3x3x6xi8>, %bias: te
 // -----
 
 func.func @bad(%input: tensor<1x8x8x4xi8>, %weights: tensor<3x3x8xi8>, %bias: tensor<8xi16>) -> tensor<1x8x8x8xi8> {
-  // expected-error@+1 {{'npu.depthwise_conv2d' op operand 'bias' is 8xi16, wanted 8xi32}}
+  // expected-error@+1 {{'npu.depthwise_conv2d' op operand 'bias' has element type i16, wanted i32 or i64}}
   %y = "npu.depthwise_conv2d"(%input, %weights, %bias) {dilation = array<i64: 1, 1>, pads = array<i64: 1, 1, 1, 1>, rescale = #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: 1073741824>, shift = array<i64: 40>, zp_out = 3 : i64}>, strides = array<i64: 1, 1>, zp_w = 0 : i64, zp_x = 0 : i64} : (tensor<1x8x8x4xi8>, tensor<3x3x8xi8>, tensor<8xi16>) -> tensor<1x8x8x8xi8>
   return %y : tensor<1x8x8x8xi8>
 }

@@ -17,7 +17,7 @@ from npuc.dialects.npu.ops.constant import build_constant
 from npuc.errors import ImportFailed, UnsupportedOp
 from npuc.frontend.tflite._reader import FileGraph, FileOp, FileTensor
 from npuc.numerics.rescale import Rescale
-from npuc.numerics.tflite import quantize_multiplier
+from npuc.numerics.tflite import narrow_multiplier, quantize_multiplier
 from npuc.ops._checks import RANGES
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
 
@@ -185,11 +185,16 @@ class Importer:
     # scales ------------------------------------------------------------------------------------
 
     def rescale(
-        self, scales: Sequence[float], output: int, double_round: bool, activation: int | None = None, *, dtype: str = "i8"
+        self, scales: Sequence[float], output: int, double_round: bool, activation: int | None = None, *, wide_sums: bool = False
     ) -> Rescale:
-        """A rescale by real factors to the scale of tensor `output`, in TFLite's integers; bounds by a fused activation."""
+        """A rescale by real factors to the scale of tensor `output`, in TFLite's integers; bounds by a fused activation.
+
+        Sums of 64 bits have short multipliers and one rounding.
+        """
         pairs = [self.multiplier(scale) for scale in scales]
-        lo, hi = self.bounds(output, activation, dtype)
+        if wide_sums:
+            pairs, double_round = [self._narrow(*pair) for pair in pairs], False
+        lo, hi = self.bounds(output, activation)
         return Rescale(tuple(m for m, _ in pairs), tuple(s for _, s in pairs), self.zero_point(output), lo, hi, double_round)
 
     def multiplier(self, scale: float) -> tuple[int, int]:
@@ -199,9 +204,15 @@ class Importer:
         except ValueError as error:
             raise self.refuse("a scale that a multiplier and a shift express", found=str(error), wanted="") from error
 
-    def bounds(self, output: int, activation: int | None, dtype: str = "i8") -> tuple[int, int]:
+    def _narrow(self, multiplier: int, shift: int) -> tuple[int, int]:
+        try:
+            return narrow_multiplier(multiplier, shift) if multiplier else (multiplier, shift)
+        except ValueError as error:
+            raise self.refuse("a scale that a short multiplier and a shift express", found=str(error), wanted="") from error
+
+    def bounds(self, output: int, activation: int | None) -> tuple[int, int]:
         """Least and greatest code of tensor `output` behind a fused activation (its number in the schema)."""
-        low, high = RANGES[dtype]
+        low, high = RANGES[self.tensor(output).dtype]
         if not activation:
             return low, high
         reals = {1: (0.0, None), 2: (-1.0, 1.0), 3: (0.0, 6.0)}.get(activation)

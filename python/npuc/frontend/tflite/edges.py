@@ -22,7 +22,7 @@ def quantize(g: Importer, op: FileOp) -> None:
     if source.dtype == "f32":
         value = g.emit(Quantize, [g.value(x)], result, scale=g.scale(y), zp=g.zero_point(y), lo=lo, hi=hi, division=True)
     else:
-        rescale = g.rescale([g.scale(x) / g.scale(y)], y, True, dtype=result.dtype)
+        rescale = g.rescale([g.scale(x) / g.scale(y)], y, True)
         value = g.emit(Rescale, [g.value(x)], result, zp_x=g.zero_point(x), rescale=rescale)
     g.finish(value)
 

@@ -11,7 +11,9 @@ from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite.convolutions import check_types
 from npuc.numerics import tflite as numerics
+from npuc.numerics import tflite_wide as wide
 from npuc.numerics.functions import sigmoid
+from npuc.ops._checks import ACTIVATIONS
 from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.add import Add
 from npuc.ops.clamp import Clamp
@@ -24,10 +26,10 @@ _PROBABILITY = 1 / 256
 
 
 def softmax(g: Importer, op: FileOp) -> None:
-    """Over the last dimension, into codes of 1/256."""
+    """Over the last dimension, into codes of 1/256; of int16 into codes of 1/32768."""
     x, y = op.inputs[0], op.outputs[0]
-    check_types(g, x, y)
-    if (g.scale(y), g.zero_point(y)) != (_PROBABILITY, -128):
+    check_types(g, x, y, dtypes=ACTIVATIONS)
+    if g.tensor(x).dtype == "i8" and (g.scale(y), g.zero_point(y)) != (_PROBABILITY, -128):
         raise g.refuse("quantization of the result", found=(g.scale(y), g.zero_point(y)), wanted="scale 1/256, zero point -128 (uint8: 0)")
     g.finish(g.emit(Softmax, [g.value(x)], scale=float(g.option("Beta")) * g.scale(x)))
 
@@ -43,6 +45,18 @@ def _table(g: Importer, op: FileOp, entries: Callable[[float, int, float, int], 
     except ValueError as error:
         raise g.refuse("scales of the operator", found=str(error), wanted="") from error
     g.finish(g.emit(Table, [g.value(x), found]))
+
+
+def _exp(x: np.ndarray) -> np.ndarray:
+    """In f64, rounded once to f32."""
+    return np.exp(x.astype(np.float64)).astype(np.float32)
+
+
+def _wide(g: Importer, op: FileOp, entries: Callable[[float, float], np.ndarray]) -> None:
+    """A table of 16-bit codes, which have no zero points."""
+    x, y = op.inputs[0], op.outputs[0]
+    check_types(g, x, y, dtypes=("i16",))
+    g.finish(g.emit(Table, [g.value(x), entries(g.scale(x), g.scale(y))]))
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
@@ -63,10 +77,24 @@ _FIXED = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 def real(g: Importer, op: FileOp) -> None:
     """LOGISTIC, TANH, EXP, LOG: from the real function."""
     y = op.outputs[0]
+    if g.file(op.inputs[0]).dtype == "i16":
+        _wide(g, op, _wide_entries(g, op))
+        return
     fixed = _FIXED.get(op.kind)
     if fixed is not None and g.file(op.inputs[0]).dtype == "i8" and (g.scale(y), g.zero_point(y)) != fixed:
         raise g.refuse("quantization of the result", found=(g.scale(y), g.zero_point(y)), wanted=f"scale {fixed[0]}, zero point {fixed[1]}")
     _table(g, op, lambda *scales: numerics.float_table(_REAL[op.kind], *scales))
+
+
+def _wide_entries(g: Importer, op: FileOp) -> Callable[[float, float], np.ndarray]:
+    if op.kind == "EXP":
+        return lambda scale_in, scale_out: wide.function_table(_exp, scale_in, scale_out)
+    fixed = {"LOGISTIC": wide.logistic_table, "TANH": wide.tanh_table}.get(op.kind)
+    if fixed is None:
+        raise g.refuse("element type", found="i16", wanted="int8 or uint8")
+    if g.scale(op.outputs[0]) != 1 / 32768:
+        raise g.refuse("quantization of the result", found=g.scale(op.outputs[0]), wanted="scale 1/32768")
+    return lambda scale_in, _: fixed(scale_in)
 
 
 def gelu(g: Importer, op: FileOp) -> None:
@@ -80,6 +108,9 @@ def leaky_relu(g: Importer, op: FileOp) -> None:
     alpha = float(g.option("Alpha"))
     if not math.isfinite(alpha) or alpha < 0:
         raise g.refuse("alpha", found=alpha, wanted="finite and at least 0")
+    if g.file(op.inputs[0]).dtype == "i16":
+        _wide(g, op, lambda scale_in, scale_out: wide.leaky_relu_table(scale_in, scale_out, alpha))
+        return
     _table(g, op, lambda *scales: numerics.leaky_relu_table(*scales, alpha))
 
 
@@ -95,6 +126,14 @@ def fixed_point(table: Callable[[float, int, float, int], np.ndarray]) -> Callab
     return lambda g, op: _table(g, op, table)
 
 
+def absolute(g: Importer, op: FileOp) -> None:
+    """ABS."""
+    if g.file(op.inputs[0]).dtype == "i16":
+        _wide(g, op, wide.abs_table)
+    else:
+        _table(g, op, numerics.abs_table)
+
+
 # bounds --------------------------------------------------------------------------------------------
 
 
@@ -103,8 +142,8 @@ def relu(activation: int) -> Callable[[Importer, FileOp], None]:
 
     def convert(g: Importer, op: FileOp) -> None:
         x, y = op.inputs[0], op.outputs[0]
-        check_types(g, x, y)
-        rescale = g.rescale([g.scale(x) / g.scale(y)], y, True, activation)
+        check_types(g, x, y, dtypes=ACTIVATIONS)
+        rescale = g.rescale([float(np.float32(g.scale(x)) / np.float32(g.scale(y)))], y, True, activation)
         g.finish(g.emit(Rescale, [g.value(x)], g.tensor(y), zp_x=g.zero_point(x), rescale=rescale))
 
     return convert
@@ -126,6 +165,6 @@ def prelu(g: Importer, op: FileOp) -> None:
 
 CONVERTERS = {
     "SOFTMAX": softmax, "LOGISTIC": real, "TANH": real, "EXP": real, "LOG": real, "GELU": gelu, "LEAKY_RELU": leaky_relu,
-    "HARD_SWISH": fixed_point(numerics.hard_swish_table), "ABS": fixed_point(numerics.abs_table), "SQRT": fixed_point(numerics.sqrt_table),
+    "HARD_SWISH": fixed_point(numerics.hard_swish_table), "ABS": absolute, "SQRT": fixed_point(numerics.sqrt_table),
     "RSQRT": fixed_point(numerics.rsqrt_table), "NEG": neg, "RELU": relu(1), "RELU_N1_TO_1": relu(2), "RELU6": relu(3), "PRELU": prelu,
 }  # fmt: skip

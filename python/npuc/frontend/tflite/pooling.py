@@ -9,6 +9,7 @@ from npuc.frontend.tflite._windows import pads_of
 from npuc.frontend.tflite.convolutions import check_types
 from npuc.numerics.rescale import Rescale
 from npuc.numerics.tflite import mean_multiplier
+from npuc.ops._checks import ACTIVATIONS
 from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.avg_pool2d import AvgPool2d
 from npuc.ops.max_pool2d import MaxPool2d
@@ -19,7 +20,7 @@ from npuc.ops.sum import Sum
 
 def _window(g: Importer, op: FileOp) -> dict:
     x = op.inputs[0]
-    check_types(g, x, op.outputs[0])
+    check_types(g, x, op.outputs[0], dtypes=ACTIVATIONS)
     kernel, strides = (g.option("FilterHeight"), g.option("FilterWidth")), (g.option("StrideH"), g.option("StrideW"))
     if len(g.tensor(x).shape) != 4 or min(kernel) < 1:
         raise g.refuse(
@@ -29,7 +30,7 @@ def _window(g: Importer, op: FileOp) -> dict:
 
 
 def average_pool2d(g: Importer, op: FileOp) -> None:
-    """Codes are averaged; halves away from zero in int8, up in uint8."""
+    """Codes are averaged; halves away from zero in int8 and int16, up in uint8."""
     window = _window(g, op)
     lo, hi = g.bounds(op.outputs[0], g.option("FusedActivationFunction"))
     rounding = "half_up" if g.file(op.inputs[0]).dtype == "ui8" else "half_away"
@@ -56,7 +57,7 @@ def axes_of(g: Importer, x: int, axes: int) -> tuple[int, ...]:
 def mean(g: Importer, op: FileOp) -> None:
     """The multiplier divided by the count, double rounding."""
     x = op.inputs[0]
-    check_types(g, x, op.outputs[0])
+    check_types(g, x, op.outputs[0], dtypes=ACTIVATIONS)
     axes = axes_of(g, x, op.inputs[1])
     count = math.prod(g.tensor(x).shape[axis] for axis in axes)
     scale = g.rescale([g.scale(x) / g.scale(op.outputs[0])], op.outputs[0], True)

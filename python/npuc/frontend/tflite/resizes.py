@@ -6,6 +6,7 @@ import numpy as np
 from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite.convolutions import check_types
+from npuc.ops._checks import ACTIVATIONS
 from npuc.ops.resize import Resize, nearest_scale
 from npuc.ops.resize_float import ResizeFloat
 
@@ -27,7 +28,7 @@ def _sizes(g: Importer, op: FileOp) -> list[tuple[int, int]]:
 def resize_bilinear(g: Importer, op: FileOp) -> None:
     """int8 in fixed point with 10 fractional bits, uint8 in single precision, unless every position is one of the input's."""
     x = op.inputs[0]
-    check_types(g, x, op.outputs[0])
+    check_types(g, x, op.outputs[0], dtypes=ACTIVATIONS)
     sizes = _sizes(g, op)
     aligned, centred = bool(g.option("AlignCorners", False)), bool(g.option("HalfPixelCenters", False))
     if all(extent in (1, out) for extent, out in sizes):

@@ -8,6 +8,7 @@ from torch_mlir import ir, rewrite
 
 from npuc.dialects.base import spec_of
 from npuc.ops import rescale as scalar
+from npuc.ops._checks import ACTIVATIONS
 from npuc.ops.rescale_channels import RescaleChannels
 from npuc.passes.base import defining, replace_op, uses
 from npuc.passes.convert_tosa_to_npu._match import Tosa
@@ -20,7 +21,7 @@ class Convolution:
     """What a TOSA convolution reads.
 
     Attributes:
-        bias: i32, one entry an output channel.
+        bias: i32 or i64, one entry an output channel: the type of the sums.
     """
 
     x: ir.Value
@@ -31,10 +32,10 @@ class Convolution:
 
 
 def convolution(at: Tosa, channels: int) -> Convolution:
-    """The operands of a convolution with i8 activations and weights."""
+    """The operands of a convolution with i8 or i16 activations and i8 weights."""
     kinds = at.type(INPUT).dtype, at.type(WEIGHTS).dtype
-    if kinds != ("i8", "i8"):
-        raise at.refuse(f"{at.name} takes i8 activations and i8 weights", " and ".join(kinds), "i8 and i8")
+    if kinds not in (("i8", "i8"), ("i16", "i8")):
+        raise at.refuse(f"{at.name} takes i8 or i16 activations and i8 weights", " and ".join(kinds), "i8 or i16, and i8")
     zp_x, zp_w = at.number(ZP_INPUT, "input's zero point"), at.number(ZP_WEIGHTS, "weights' zero point")
     return Convolution(at.value(INPUT), at.value(WEIGHTS), _bias(at, channels), zp_x, zp_w)
 
@@ -69,16 +70,18 @@ def take_rescale(view: ir.OpView, rewriter: rewrite.PatternRewriter, *producers:
     """rescale(accumulators) -> the op with that rescale; the op must have no other reader.
 
     Args:
-        producers: names of ops that give i32 accumulators or, by their `rescale`, i8.
+        producers: names of ops that give accumulators or, by their `rescale`, i8 or i16.
     """
     op = view.operation
     spec = spec_of(op)
     assert isinstance(spec, scalar.Rescale | RescaleChannels)
     producer = defining(op.operands[0], *producers)
-    if producer is None or spec.inputs[0].dtype != "i32" or spec.output.dtype != "i8" or spec.zp_x or uses(producer.results[0]) != 1:
+    if producer is None or spec.output.dtype not in ACTIVATIONS or spec.zp_x or uses(producer.results[0]) != 1:
         return True
     before = spec_of(producer)
-    made = replace(before, output=replace(before.output, dtype="i8"), rescale=spec.rescale)  # type: ignore[call-arg]
+    if spec.inputs[0].dtype in ACTIVATIONS:
+        return True
+    made = replace(before, output=replace(before.output, dtype=spec.output.dtype), rescale=spec.rescale)  # type: ignore[call-arg]
     if any(made.problems()):
         # a record a channel where the op takes one alone
         return True

@@ -4,6 +4,7 @@
 from torch_mlir import ir
 
 from npuc.numerics.rescale import Rescale
+from npuc.ops._checks import ACTIVATIONS, RANGES
 from npuc.passes.convert_tosa_to_npu._match import Tosa
 from npuc.passes.convert_tosa_to_npu._pool import window
 
@@ -11,12 +12,13 @@ OPS = ("tosa.avg_pool2d", "tosa.avg_pool2d_adaptive")
 
 
 def convert(at: Tosa) -> ir.Value:
-    if at.type().dtype != "i8":
-        raise at.refuse("avg_pool2d takes i8", at.type().dtype, "i8")
+    if at.type().dtype not in ACTIVATIONS:
+        raise at.refuse("avg_pool2d takes i8 or i16", at.type().dtype, "i8 or i16")
     kernel, strides, pads = window(at, 3)
     scales = [reciprocal(count) for count in range(1, kernel[0] * kernel[1] + 1)]
     records = scales if any(pads) else scales[-1:]
-    rescale = Rescale(tuple(m for m, _ in records), tuple(s for _, s in records), at.number(2, "output's zero point"))
+    bounds = RANGES[at.type().dtype]
+    rescale = Rescale(tuple(m for m, _ in records), tuple(s for _, s in records), at.number(2, "output's zero point"), *bounds)
     return at.finish(at.make("avg_pool2d", [at.value()], kernel=kernel, strides=strides, pads=pads, zp_x=at.number(1, "input's zero point"), rescale=rescale))
 
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tosa.clamp -> npu.clamp; of i16, on the host."""
+"""tosa.clamp -> npu.clamp; of i32, on the host."""
 
 import numpy as np
 from torch_mlir import ir
 
+from npuc.ops._checks import ACTIVATIONS
 from npuc.passes.convert_tosa_to_npu._match import Tosa
 
 OPS = ("tosa.clamp",)
@@ -11,7 +12,7 @@ OPS = ("tosa.clamp",)
 
 def convert(at: Tosa) -> ir.Value:
     lo, hi = at.integer("min_val"), at.integer("max_val")
-    if at.type().dtype == "i8":
+    if at.type().dtype in ACTIVATIONS:
         return at.finish(at.make("clamp", [at.value()], lo=lo, hi=hi))
     low, high = (at.constant(np.full((1,) * len(at.type().shape), bound, at_dtype(at))) for bound in (lo, hi))
     bounded = at.make("integer_binary", [at.value(), high], kind="minimum")

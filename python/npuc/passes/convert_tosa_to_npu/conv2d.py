@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tosa.conv2d -> npu.conv2d with i32 accumulators; a rescale that alone reads them becomes the convolution's own."""
+"""tosa.conv2d -> npu.conv2d with its accumulators; a rescale that alone reads them becomes the convolution's own."""
 
 from torch_mlir import ir, rewrite
 
@@ -17,7 +17,7 @@ def convert(at: Tosa) -> ir.Value:
     dilation = at.integers("dilation")
     x, pads = padded(at, found, reaches(weights.shape[1:3], dilation), at.integers("pad"))
     value = at.make(
-        "conv2d", [x, found.weights, found.bias], TensorType((), "i32"), strides=at.integers("stride"), dilation=dilation, pads=pads,
+        "conv2d", [x, found.weights, found.bias], TensorType((), at.result.dtype), strides=at.integers("stride"), dilation=dilation, pads=pads,
         zp_x=found.zp_x, zp_w=found.zp_w,
     )  # fmt: skip
     return at.finish(value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tosa.depthwise_conv2d -> npu.depthwise_conv2d with i32 accumulators; conv2d.py joins it with its rescale."""
+"""tosa.depthwise_conv2d -> npu.depthwise_conv2d with its accumulators; conv2d.py joins it with its rescale."""
 
 from torch_mlir import ir
 
@@ -18,7 +18,7 @@ def convert(at: Tosa) -> ir.Value:
     x, pads = padded(at, found, reaches((height, width), dilation), at.integers("pad"))
     weights = reshaped(at, found.weights, (height, width, channels * multiplier))
     value = at.make(
-        "depthwise_conv2d", [x, weights, found.bias], TensorType((), "i32"), strides=at.integers("stride"), dilation=dilation, pads=pads,
+        "depthwise_conv2d", [x, weights, found.bias], TensorType((), at.result.dtype), strides=at.integers("stride"), dilation=dilation, pads=pads,
         zp_x=found.zp_x, zp_w=found.zp_w,
     )  # fmt: skip
     return at.finish(value)

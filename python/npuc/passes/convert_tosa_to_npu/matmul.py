@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tosa.matmul, and matmul_t of a later TOSA -> npu.matmul with i32 sums; conv2d.py joins it with its rescale."""
+"""tosa.matmul, and matmul_t of a later TOSA -> npu.matmul with its sums; conv2d.py joins it with its rescale."""
 
 from torch_mlir import ir
 
@@ -12,10 +12,10 @@ OPS = ("tosa.matmul", "tosa.matmul_t")
 def convert(at: Tosa) -> ir.Value:
     """[N, H, C] times [N, C, W], or in matmul_t [N, W, C]."""
     kinds = at.type(0).dtype, at.type(1).dtype
-    if kinds != ("i8", "i8"):
-        raise at.refuse(f"{at.name} takes i8 factors", " and ".join(kinds), "i8 and i8")
+    if kinds not in (("i8", "i8"), ("i16", "i16")):
+        raise at.refuse(f"{at.name} takes i8 or i16 factors", " and ".join(kinds), "i8 and i8, or i16 and i16")
     value = at.make(
-        "matmul", at.values[:2], TensorType((), "i32"), transpose_b=at.name == "matmul_t", zp_a=at.number(2, "zero point of a"),
+        "matmul", at.values[:2], TensorType((), at.result.dtype), transpose_b=at.name == "matmul_t", zp_a=at.number(2, "zero point of a"),
         zp_b=at.number(3, "zero point of b"),
     )  # fmt: skip
     return at.finish(value)

@@ -3,6 +3,7 @@
 
 from torch_mlir import ir
 
+from npuc.ops._checks import ACTIVATIONS, RANGES
 from npuc.passes.convert_tosa_to_npu._match import Tosa
 from npuc.passes.convert_tosa_to_npu._pool import window
 
@@ -10,7 +11,8 @@ OPS = ("tosa.max_pool2d", "tosa.max_pool2d_adaptive")
 
 
 def convert(at: Tosa) -> ir.Value:
-    if at.type().dtype != "i8":
-        raise at.refuse("max_pool2d takes i8", at.type().dtype, "i8")
+    if at.type().dtype not in ACTIVATIONS:
+        raise at.refuse("max_pool2d takes i8 or i16", at.type().dtype, "i8 or i16")
+    lo, hi = RANGES[at.type().dtype]
     kernel, strides, pads = window(at, 1)
-    return at.finish(at.make("max_pool2d", [at.value()], kernel=kernel, strides=strides, pads=pads))
+    return at.finish(at.make("max_pool2d", [at.value()], kernel=kernel, strides=strides, pads=pads, lo=lo, hi=hi))

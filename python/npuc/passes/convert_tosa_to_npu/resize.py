@@ -18,8 +18,8 @@ def convert(at: Tosa) -> ir.Value:
     mode = at.word("mode")
     if mode == "NEAREST_NEIGHBOR":
         return at.finish(at.make("resize", [at.value()], offset=(o_y, o_x), border=(b_y, b_x), rounding="half", **params))
-    if mode != "BILINEAR" or at.type().dtype != "i8":
-        raise at.refuse("resize is nearest, or bilinear of i8", f"{mode} of {at.type().dtype}", "NEAREST_NEIGHBOR or BILINEAR")
+    if mode != "BILINEAR":
+        raise at.refuse("resize is nearest or bilinear", mode, "NEAREST_NEIGHBOR or BILINEAR")
     total = None
     for below in (0, 1):
         for right in (0, 1):

@@ -9,8 +9,9 @@ from torch_mlir import ir, rewrite
 from npuc.dialects.base import build, spec_of, tensor_type
 from npuc.numerics.rescale import Rescale
 from npuc.ops import rescale as scalar
+from npuc.ops._checks import RANGES
 from npuc.ops._transpose_conv import PhaseAxis, phase_weights
-from npuc.ops.base import TensorType
+from npuc.ops.base import NUMPY_DTYPES, TensorType
 from npuc.ops.rescale_channels import RescaleChannels
 from npuc.passes.base import defining, fused, uses
 from npuc.passes.convert_tosa_to_npu._conv import BIAS, WEIGHTS, Convolution, convolution, padded
@@ -76,15 +77,16 @@ def _spread(at: Tosa, found: Convolution, weights: np.ndarray, bias: np.ndarray,
         x = at.make("resize", [x], scale_y=(strides[0], 1), scale_x=(strides[1], 1), offset=(-top, -left), border=(bottom, right), rounding="floor")
         _, height, width, _ = tensor_type(x.type).shape
         # repeated by now; all but the first of each becomes the zero point
-        mask = np.zeros((1, height, width, 1), np.int8)
+        dtype = at.type().dtype
+        mask = np.zeros((1, height, width, 1), NUMPY_DTYPES[dtype])
         mask[:, top : height - bottom : strides[0], left : width - right : strides[1]] = 1
-        x = at.make("mul", [x, at.constant(mask)], zp_a=found.zp_x, rescale=Rescale((1 << 30,), (30,), found.zp_x))
+        x = at.make("mul", [x, at.constant(mask)], zp_a=found.zp_x, rescale=Rescale((1 << 30,), (30,), found.zp_x, *RANGES[dtype]))
     return _conv2d(at, x, weights[:, ::-1, ::-1], bias, pads, found)
 
 
 def _conv2d(at: Tosa, x: ir.Value, weights: np.ndarray, bias: np.ndarray, pads: tuple[int, ...], found: Convolution) -> ir.Value:
     operands = [x, at.constant(weights), at.constant(bias)]
-    return at.make("conv2d", operands, TensorType((), "i32"), pads=pads, zp_x=found.zp_x, zp_w=found.zp_w)
+    return at.make("conv2d", operands, TensorType((), at.result.dtype), pads=pads, zp_x=found.zp_x, zp_w=found.zp_w)
 
 
 def _cut(at: Tosa, value: ir.Value, shape: tuple[int, ...]) -> ir.Value:
