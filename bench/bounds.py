@@ -31,12 +31,16 @@ from npuc import targets  # noqa: E402
 from npuc.compiler import encode  # noqa: E402
 from npuc.dialects.attrs import TargetRef, to_attr  # noqa: E402
 from npuc.errors import NpucError  # noqa: E402
+from npuc.isa.base import Space  # noqa: E402
 from npuc.passes._segment import drop_dead, graph_of, segments  # noqa: E402
 from npuc.passes.base import TARGET_ATTRIBUTE, functions  # noqa: E402
+from npuc.passes.npu_schedule import with_packed  # noqa: E402
 from npuc.passes.pipeline import DEFAULT, run_passes  # noqa: E402
+from npuc.plan.commands import Location, blob, compute_commands, view  # noqa: E402
 from npuc.plan.graph import Graph  # noqa: E402
 from npuc.report.profile import Profile, profile  # noqa: E402
 from npuc.report.table import count, kib  # noqa: E402
+from npuc.targets.base import Target  # noqa: E402
 
 MODELS = ROOT.parent / "shared" / "models" / "tflite"
 RESNET50 = ROOT / "out" / "resnet50.mlirbc"
@@ -52,6 +56,8 @@ class Row:
 
     Attributes:
         live_bytes, layer_bytes: see the top of this file.
+        reachable_cycles: the longest of what each queue needs for whole ops in their best blocks, all operands in SRAM, and of the
+            compulsory bytes; no bound, since stripes may do better, but what a schedule without any waiting comes near to.
         seconds: processor time of planning and lowering.
     """
 
@@ -59,6 +65,7 @@ class Row:
     compulsory_bytes: int
     live_bytes: int
     layer_bytes: int
+    reachable_cycles: int
     seconds: float
 
     @property
@@ -76,7 +83,7 @@ class Row:
             "network": one.network, "target": one.target, "cycles": one.cycles, "network_bound_cycles": one.network_bound_cycles,
             "bound_ratio": one.bound_ratio, "mac_utilisation": one.mac_utilisation, "off_chip_bytes": self.off_chip_bytes,
             "compulsory_bytes": self.compulsory_bytes, "estimate_cycles": one.estimate_cycles, "live_bytes": self.live_bytes,
-            "layer_bytes": self.layer_bytes, "peak_sram_bytes": one.peak_sram_bytes, "seconds": self.seconds,
+            "layer_bytes": self.layer_bytes, "reachable_cycles": self.reachable_cycles, "peak_sram_bytes": one.peak_sram_bytes, "seconds": self.seconds,
         }  # fmt: skip
 
 
@@ -109,34 +116,53 @@ def layer_bytes(graph: Graph) -> int:
     )
 
 
-def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, target: Any) -> Row:
-    """Plan and lower an imported module."""
+def reachable_cycles(graphs: list[Graph], target: Target) -> int:
+    """See `Row`."""
+    queues = dict.fromkeys(target.queue_names, 0)
+    for graph in graphs:
+        for node in (node for node in graph.nodes if not node.spec.is_view):
+            inputs = [view(graph.types[value], Location(Space.SRAM, 0)) for value in node.activations]
+            params = blob(Location(Space.SRAM, 0), min(graph.moved_bytes(node), node.spec.param_bytes()))
+            scratch = blob(Location(Space.SRAM, 0), node.spec.scratch_bytes(target))
+            output = view(node.spec.output, Location(Space.SRAM, 0))
+            for command in compute_commands(node.spec, inputs, output, params, scratch, target, node.name):
+                queues[command.queue] += command.instruction.cycles(target)
+    return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes() for graph in graphs)))
+
+
+def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, target: Target, schedule: str = "npu-schedule") -> Row:
+    """Plan and lower an imported module.
+
+    Args:
+        schedule: the planning pass, options included.
+    """
     module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
     run_passes(module, DEFAULT[:PLANNING])
     graphs, first = [], 0
     for function in functions(module):
         drop_dead(function.operation)
         for ops in segments(function.operation):
-            graphs.append(graph_of(ops, first).graph)
+            graphs.append(with_packed(graph_of(ops, first), target))
             first += len(ops)
     start = time.process_time()
-    run_passes(module, DEFAULT[PLANNING:])
+    run_passes(module, [schedule, *DEFAULT[PLANNING + 1 :]])
     seconds = time.process_time() - start
     program = encode(module, target, *names, {"name": name})
-    return Row(profile(program), program.metadata["compulsory_bytes"], max(map(live_bytes, graphs)), max(map(layer_bytes, graphs)), seconds)
+    sizes = max(map(live_bytes, graphs)), max(map(layer_bytes, graphs))
+    return Row(profile(program), program.metadata["compulsory_bytes"], *sizes, reachable_cycles(graphs, target), seconds)
 
 
-def of_tflite(path: Path, target: Any) -> Row:
+def of_tflite(path: Path, target: Target, schedule: str = "npu-schedule") -> Row:
     """The row of a .tflite file."""
     from npuc.frontend.tflite import import_tflite
 
     context = ir.Context()
     with context, ir.Location.unknown():
         module, known = import_tflite(path.read_bytes(), context)
-        return measured(module, (known.inputs, known.outputs), path.stem, target)
+        return measured(module, (known.inputs, known.outputs), path.stem, target, schedule)
 
 
-def of_resnet50(target: Any) -> Row:
+def of_resnet50(target: Target) -> Row:
     """The row of ResNet50 with random weights: cycles do not depend on them."""
     context = ir.Context()
     with context, ir.Location.unknown():

@@ -3,24 +3,39 @@
 
     python bench/vela.py compare --vela PATH                      all networks on u65-512-dram, text
     python bench/vela.py compare --target u55-256 --json out.json --only mlperf
+    python bench/vela.py cycles --target u55-256                  npuc's cycles alone, over what bench/vela_outcomes.csv says of Vela
+    python bench/vela.py outcomes --vela PATH                     writes bench/vela_outcomes.csv anew
     python bench/vela.py layers --vela PATH                       writes bench/vela_layers.csv anew
     python bench/vela.py calibration                              least, median and greatest ratio by preset and kind of op
 
+`cycles` lets a change of the planner be judged in a minute or two: it neither runs Vela nor proves programs free of races.
 Vela (ethos-u-vela 5.2.0, Apache-2.0) is a program of its own in an environment of its own.
 """
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import bounds
+
+from npuc import targets
 from npuc.errors import NpucError
 from npuc.report import calibration, compare, vela
 
 ROOT = Path(__file__).resolve().parents[1]
 MODELS = ROOT.parent / "shared" / "models" / "tflite"
 LAYERS = ROOT / "bench" / "vela_layers.csv"
+
+OUTCOMES = ROOT / "bench" / "vela_outcomes.csv"
+
+OUTCOMES_HEAD = """\
+# What Vela reports for the 13 networks of the parity comparison, in every mode: one line a preset, network and mode, its default first.
+# ethos-u-vela 5.2.0, its own estimates; seconds and memory are of its process, on a busy machine. On flash presets the other modes aim at
+# max(what the default uses, 16 KiB), on u65-512-dram at 384 KiB. Written by `python bench/vela.py outcomes`.
+"""
 
 LAYERS_HEAD = """\
 # What Vela reports for every op it schedules of the 13 networks of the parity comparison, one line for equal ops (the first network is named).
@@ -55,6 +70,44 @@ def write_layers(program: str) -> None:
     LAYERS.write_text(LAYERS_HEAD + vela.write_csv(list(found.values())))
 
 
+def write_outcomes(program: str) -> None:
+    """Run Vela over all networks, presets and modes and store what it reports; what is stored already stays."""
+    found = vela.read_outcomes(OUTCOMES.read_text()) if OUTCOMES.is_file() else {}
+    for preset in vela.SETUPS:
+        for path in networks(None):
+            key = preset, path.stem
+            if key in found:
+                continue
+            found[key] = compare.tried(program, path, preset, None)
+            rows = [(*key, outcome) for key, outcomes in sorted(found.items()) for outcome in outcomes]
+            OUTCOMES.write_text(OUTCOMES_HEAD + vela.write_outcomes(rows))
+            print(*key, found[key][0].cycles, flush=True)
+
+
+def print_cycles(options: argparse.Namespace) -> None:
+    """npuc's cycles over those of Vela's best stored mode."""
+    stored = vela.read_outcomes(OUTCOMES.read_text())
+    ratios = []
+    print(f"{'network':<40}{'SRAM KiB':>10}{'Vela':>13}{'npuc':>13}{'ratio':>8}{'bound':>8}{'used KiB':>10}  CPU")
+    for path in networks(options.only):
+        sram_bytes, best = compare.baseline(options.target, stored[options.target, path.stem], options.sram_kib and options.sram_kib * 1024)
+        head = f"{path.stem[:39]:<40}{sram_bytes / 1024:>10.1f}{best.cycles:>13,}"
+        try:
+            row = bounds.of_tflite(path, targets.get(options.target, sram_bytes // 1024))
+        except NpucError as error:
+            print(f"{head}  {str(error).splitlines()[0]}", flush=True)
+            continue
+        one = row.found
+        ratios.append(one.cycles / best.cycles)
+        print(
+            f"{head}{one.cycles:>13,}{ratios[-1]:>8.3f}{one.bound_ratio:>8.3f}{one.peak_sram_bytes / 1024:>10.1f}{row.seconds:>6.1f}",
+            flush=True,
+        )
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        print(f"geometric mean of {len(ratios)}: {mean:.4f}, worst {max(ratios):.3f}")
+
+
 def print_calibration() -> None:
     """One line a preset and kind of op."""
     charges, unknown = calibration.charges(vela.read_csv(LAYERS.read_text()))
@@ -81,7 +134,7 @@ def print_comparison(options: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Vela and npuc on the 13 networks of the parity comparison.")
-    parser.add_argument("what", choices=("compare", "layers", "calibration"))
+    parser.add_argument("what", choices=("compare", "cycles", "outcomes", "layers", "calibration"))
     parser.add_argument("--vela", metavar="PATH", help="Vela's program (default: `vela` of the search path)")
     parser.add_argument("--target", default="u65-512-dram")
     parser.add_argument("--sram-kib", type=int)
@@ -92,6 +145,10 @@ def main() -> None:
         print_calibration()
     elif options.what == "layers":
         write_layers(vela.find(options.vela))
+    elif options.what == "outcomes":
+        write_outcomes(vela.find(options.vela))
+    elif options.what == "cycles":
+        print_cycles(options)
     else:
         print_comparison(options)
 

@@ -144,6 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("--target", default="u65-512-dram", metavar="NAME", help="a parity preset (default u65-512-dram)")
     compare.add_argument("--sram-kib", type=positive, metavar="N", help="SRAM of both (default: the preset's, or with flash what Vela's default uses)")
     compare.add_argument("--json", action="store_true", help="print all figures as JSON, calibration included")
+    compare.add_argument("--plot", type=Path, metavar="SVG", help="draw cycles over the network bound, both compilers side by side")
 
     disasm = command("disasm", _disasm, "print the commands of a program")
     disasm.add_argument("program", type=Path, help="a .npub file")
@@ -282,8 +283,10 @@ def _trace(options: argparse.Namespace) -> None:
 
 
 def _compare(options: argparse.Namespace) -> None:
-    from npuc.report.compare import compare, render, to_json
+    from npuc.report.compare import compare, render, to_json, to_svg
 
+    if options.plot is not None:
+        check_output(options.plot)
     sram_bytes = options.sram_kib * 1024 if options.sram_kib else None
     found = []
     for model in options.models:
@@ -291,6 +294,8 @@ def _compare(options: argparse.Namespace) -> None:
             raise UserInputError(f"there is no file '{model}'", wanted="a .tflite file")
         found.append(compare(model, options.target, options.vela, sram_bytes))
     print(to_json(found) if options.json else render(found))
+    if options.plot is not None:
+        write_whole(options.plot, to_svg(found).encode())
 
 
 def _disasm(options: argparse.Namespace) -> None:

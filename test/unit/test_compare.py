@@ -2,9 +2,11 @@
 """The comparison with Vela: which mode is the baseline, when a ratio may be claimed, what the tables say. No Vela is run here."""
 
 import json
+import math
 import sys
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -80,13 +82,30 @@ def test_tables_hold_both_sides_and_the_mean_of_what_is_claimed(runs):
     text = compare.render([won, lost])
     assert "won: 0.800 of Vela's cycles" in text
     assert "lost: 1.250 of Vela's cycles" in text
-    assert text.endswith("geometric mean of 2 of 2 networks: 1.000")
+    assert text.endswith("geometric mean of 2 of 2 networks: 1.000; worst 1.250 (other)")
     stored = json.loads(compare.to_json([won, lost]))
     assert [one["ratio"] for one in stored] == [0.8, 1.25]
     assert {"cycles", "mac_utilisation", "off_chip_read_bytes", "peak_sram_bytes", "bound_ratio", "seconds", "memory_bytes"} <= stored[0][
         "theirs"
     ].keys()
     assert {row["op"] for row in stored[0]["calibration"]} <= {layer.op for layer in LAYERS}
+
+
+def test_the_picture_has_both_sides_of_every_network(runs):
+    won = compare.compare(Path("a&b.tflite"), "u65-512-dram")
+    runs["ours"] = compare.Side("npuc", error="refused")
+    picture = ElementTree.fromstring(compare.to_svg([won, compare.compare(Path("refused.tflite"), "u65-512-dram")]))
+    texts = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}text")]
+    # twice and 1.6 times the bound; what did not compile has no bars
+    assert {"a&b", "2.00", "1.60", "0.80"} <= set(texts) and "refused" not in texts
+    bars = [float(one.get("width")) for one in picture.iter("{http://www.w3.org/2000/svg}rect") if one.get("height") == "12" and one.get("y") != "34"]
+    assert bars[1] / bars[0] == pytest.approx(math.log(1.6) / math.log(2.0), abs=0.01)
+
+
+def test_what_vela_reported_goes_into_a_table_and_back():
+    one, other = outcome(vela.Mode("Shared_Sram"), 2000, 100, ()), outcome(vela.Mode("Shared_Sram", "Size", False, 4096), 1000, 200, (), ())
+    stored = vela.write_outcomes([("u55-256", "net", one), ("u55-256", "net", other)])
+    assert vela.read_outcomes("# a line\n" + stored) == {("u55-256", "net"): [one, other]}
 
 
 def test_time_and_memory_are_those_of_the_command_alone():

@@ -11,7 +11,7 @@ from torch_mlir import ir
 from npuc import dialects, targets
 from npuc.compiler import encode
 from npuc.errors import DoesNotFit
-from npuc.isa.base import Command, Operand, Space
+from npuc.isa.base import Command, DType, Operand, Space
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.depthwise_conv2d import DepthwiseConv2d
 from npuc.isa.dma import Dma
@@ -103,6 +103,15 @@ def test_a_depthwise_convolution_loses_three_of_four_products_to_its_rate():
     found = book([Command(one, "mac", "depthwise")])
     assert found.useful_cycles == 144
     assert lost(found) == {"depthwise": 3 * 144, "fill": 6}
+
+
+def test_activations_of_16_bits_pass_the_array_in_two_halves():
+    one = Conv2d(
+        ifm=DENSE(Space.SRAM, 0, (1, 16, 16, 64), DType.I16), weights=DENSE(Space.SRAM, 65536, (64, 1, 1, 64)),
+        scales=DENSE(Space.SRAM, 131072, (1, 1, 64, 10)), ofm=DENSE(Space.SRAM, 32768, (1, 16, 16, 64), DType.I16), lo=-32768, hi=32767,
+    ).blocked(TARGET)  # fmt: skip
+    found = book([Command(one, "mac", "conv")])
+    assert (found.useful_cycles, lost(found)) == (4096, {"wide": 4096, "fill": 6})
 
 
 def test_the_output_path_loses_what_it_takes_beyond_the_array():

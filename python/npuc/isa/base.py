@@ -300,12 +300,14 @@ class ArrayWork:
         depthwise: they run at the array's depthwise rate.
         array_cycles: of the array, what edges and a depthwise rate waste included.
         output_cycles: of the output path.
+        steps: of the array for one product, more than one where activations are wider than it is.
     """
 
     macs: int
     depthwise: bool
     array_cycles: int
     output_cycles: int
+    steps: int = 1
 
 
 @dataclass(frozen=True)

@@ -219,7 +219,8 @@ def mac_cost(work: MacWork, block: Block, order: LoopOrder, target: Target) -> M
 def array_work(work: MacWork, block: Block, order: LoopOrder, target: Target) -> ArrayWork:
     """What the array does of `work` in blocks of `block`."""
     found = mac_cost(work, block, order, target)
-    return ArrayWork(work.macs, bool(work.channel_step), found.array_cycles, found.output_cycles)
+    steps = target.array.activation_steps[work.ifm.element]
+    return ArrayWork(work.macs, bool(work.channel_step), found.array_cycles, found.output_cycles, steps)
 
 
 def block_work(work: MacWork) -> microblocks.BlockWork:

@@ -35,7 +35,7 @@ class NpuSchedule(Pass):
             drop_dead(function.operation)
             graphs, first = [], 0
             for ops in segments(function.operation):
-                graphs.append(_with_packed(graph_of(ops, first), target))
+                graphs.append(with_packed(graph_of(ops, first), target))
                 first += len(ops)
             if not graphs:
                 continue
@@ -45,7 +45,7 @@ class NpuSchedule(Pass):
             function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(ScheduleDict(content))
 
 
-def _with_packed(segment: Segment, target: Target) -> Graph:
+def with_packed(segment: Segment, target: Target) -> Graph:
     """The segment's graph, with the sizes that parameters have off chip where the machine decodes packed weights."""
     if not target.array.decoded_weights:
         return segment.graph

@@ -19,7 +19,7 @@ from npuc.errors import UserInputError
 from npuc.isa.program import Program
 from npuc.report import calibration, vela
 from npuc.report.profile import profile
-from npuc.report.table import count, kib
+from npuc.report.table import count, escaped, kib
 
 MIN_SRAM_BYTES = 16 * 1024
 """Least capacity of a comparison on a preset with flash, whatever Vela's default uses."""
@@ -80,23 +80,38 @@ class Comparison:
         return asdict(self)
 
 
-def baseline(program: str, model: Path, preset: str, sram_bytes: int | None) -> tuple[int, vela.Outcome, list[vela.Outcome]]:
-    """The SRAM of the comparison, Vela's best outcome within it, and all outcomes.
+def tried(program: str, model: Path, preset: str, sram_bytes: int | None) -> list[vela.Outcome]:
+    """Vela in every mode, its default first.
 
     Args:
-        sram_bytes: capacity; None for the preset's own, or, where feature maps must lie in SRAM, what Vela's default uses.
+        sram_bytes: as in `baseline`.
     """
     default = vela.compiled(program, model, preset, vela.modes(preset, None)[0])
+    cap = capacity(preset, default, sram_bytes)
+    return [default, *(vela.compiled(program, model, preset, mode) for mode in vela.modes(preset, cap)[1:])]
+
+
+def capacity(preset: str, default: vela.Outcome, sram_bytes: int | None) -> int:
+    """The SRAM of a comparison in bytes: `sram_bytes`, else the preset's own, or, where feature maps must lie in SRAM, what Vela's default uses."""
+    if sram_bytes is not None:
+        return sram_bytes
     target = targets.get(preset)
-    if sram_bytes is None:
-        sram_bytes = target.sram.bytes if target.dram.writable else max(default.peak_sram_bytes, MIN_SRAM_BYTES)
-    others = [vela.compiled(program, model, preset, mode) for mode in vela.modes(preset, sram_bytes)[1:]]
-    fitting = [one for one in (default, *others) if one.peak_sram_bytes <= sram_bytes]
+    return target.sram.bytes if target.dram.writable else max(default.peak_sram_bytes, MIN_SRAM_BYTES)
+
+
+def baseline(preset: str, outcomes: Sequence[vela.Outcome], sram_bytes: int | None) -> tuple[int, vela.Outcome]:
+    """The SRAM of the comparison, and Vela's best outcome within it.
+
+    Args:
+        outcomes: Vela's, its default first.
+        sram_bytes: capacity, None for the one that the rules say; see `capacity`.
+    """
+    sram_bytes = capacity(preset, outcomes[0], sram_bytes)
+    fitting = [one for one in outcomes if one.peak_sram_bytes <= sram_bytes]
+    if fitting:
+        return sram_bytes, min(fitting, key=lambda one: (one.cycles, one.peak_sram_bytes))
     # where nothing fits, the least that Vela manages stands in, and the table shows its size
-    best = min(
-        fitting or [default, *others], key=lambda one: (one.cycles, one.peak_sram_bytes) if fitting else (one.peak_sram_bytes, one.cycles)
-    )
-    return sram_bytes, best, [default, *others]
+    return sram_bytes, min(outcomes, key=lambda one: (one.peak_sram_bytes, one.cycles))
 
 
 def _ours(model: Path, preset: str, sram_bytes: int) -> tuple[Side, int]:
@@ -139,8 +154,17 @@ def compare(model: Path, preset: str, vela_program: str | None = None, sram_byte
     """
     if preset not in vela.SETUPS:
         raise UserInputError("comparisons need a machine that Vela knows", found=preset, wanted=", ".join(vela.SETUPS))
-    program = vela.find(vela_program)
-    sram_bytes, best, tried = baseline(program, model, preset, sram_bytes)
+    return beside(model, preset, tried(vela.find(vela_program), model, preset, sram_bytes), sram_bytes)
+
+
+def beside(model: Path, preset: str, outcomes: Sequence[vela.Outcome], sram_bytes: int | None = None, calibrated: bool | None = None) -> Comparison:
+    """Compile `model` here and hold it beside what Vela made of it.
+
+    Args:
+        outcomes: Vela's, its default first.
+        calibrated: no layer is charged less here than Vela reports; None to find out from the layers of its best outcome.
+    """
+    sram_bytes, best = baseline(preset, outcomes, sram_bytes)
     ours, bound = _ours(model, preset, sram_bytes)
     target = targets.get(preset)
     theirs = Side(
@@ -148,9 +172,10 @@ def compare(model: Path, preset: str, vela_program: str | None = None, sram_byte
         best.off_chip_write_bytes, best.peak_sram_bytes, best.cycles / bound if bound else 0.0, best.seconds, best.memory_bytes, best.cpu_ops,
     )  # fmt: skip
     charges, unknown = calibration.charges(best.layers)
-    calibrated = calibration.holds(charges) and not unknown
+    if calibrated is None:
+        calibrated = calibration.holds(charges) and not unknown
     verdict, ratio = _verdict(ours, theirs, calibrated)
-    modes = tuple((one.mode.name, one.cycles, one.peak_sram_bytes) for one in tried)
+    modes = tuple((one.mode.name, one.cycles, one.peak_sram_bytes) for one in outcomes)
     return Comparison(model.stem, preset, sram_bytes, ours, theirs, calibration.rows(charges), calibrated, modes, ratio, verdict)
 
 
@@ -184,13 +209,67 @@ def render(found: Sequence[Comparison]) -> str:
                 f"{kib(side.peak_sram_bytes):>10}{side.bound_ratio:>7.2f}{side.seconds:>9.2f}{side.memory_bytes / 1e6:>6.0f}"
             )
         lines.append(f"{'':<40}{one.verdict}" + (f": {one.ratio:.3f} of Vela's cycles" if one.ratio is not None else ""))
-    ratios = [one.ratio for one in found if one.ratio is not None]
-    if len(ratios) > 1:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        lines.append(f"geometric mean of {len(ratios)} of {len(found)} networks: {mean:.3f}")
+    claimed = [one for one in found if one.ratio is not None]
+    if len(claimed) > 1:
+        worst = max(claimed, key=_ratio)
+        lines.append(f"geometric mean of {len(claimed)} of {len(found)} networks: {mean(claimed):.3f}; worst {_ratio(worst):.3f} ({worst.network})")
     return "\n".join(lines)
+
+
+def mean(found: Sequence[Comparison]) -> float:
+    """Geometric mean of the ratios that may be claimed."""
+    ratios = [one.ratio for one in found if one.ratio is not None]
+    return math.exp(sum(map(math.log, ratios)) / len(ratios))
+
+
+def _ratio(one: Comparison) -> float:
+    return one.ratio or 0.0
 
 
 def to_json(found: Sequence[Comparison]) -> str:
     """Everything, with the calibration of each network."""
     return json.dumps([one.to_dict() for one in found], indent=2)
+
+
+# picture -------------------------------------------------------------------------------------------
+
+_WIDTH, _LEFT, _RIGHT, _ROW = 900, 270, 120, 34
+_TICKS = (1, 2, 5, 10, 20, 50, 100)
+_THEIRS, _OURS = "#9aa5b1", "#2f6fb0"
+
+
+def to_svg(found: Sequence[Comparison]) -> str:
+    """Two bars a network, cycles over the network bound on a logarithmic axis; the ratio of the two stands beside them."""
+    drawn = [one for one in found if not one.ours.error and one.ours.bound_ratio]
+    most = max([2.0, *(side.bound_ratio for one in drawn for side in (one.theirs, one.ours))])
+    scale = (_WIDTH - _LEFT - _RIGHT) / math.log(most * 1.02)
+    height = 74 + len(drawn) * _ROW + 34
+
+    def x(value: float) -> float:
+        return round(_LEFT + math.log(max(value, 1.0)) * scale, 1)
+
+    preset = drawn[0].preset if drawn else ""
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
+        f'<text x="12" y="22" font-size="15" fill="#222222">{escaped(preset)}: cycles over the network bound (logarithmic; 1 cannot be beaten)</text>',
+    ]
+    for left, colour, name in ((_LEFT, _THEIRS, "Vela, best mode"), (_LEFT + 140, _OURS, "npuc")):
+        parts.append(f'<rect x="{left}" y="34" width="12" height="12" fill="{colour}"/><text x="{left + 18}" y="45" fill="#222222">{name}</text>')
+    parts.append(f'<text x="{_WIDTH - 12}" y="45" text-anchor="end" fill="#222222">npuc / Vela</text>')
+    bottom = 60 + len(drawn) * _ROW
+    for tick in (tick for tick in _TICKS if tick <= most * 1.02):
+        parts.append(f'<line x1="{x(tick)}" y1="56" x2="{x(tick)}" y2="{bottom}" stroke="#d5d9de"/>')
+        parts.append(f'<text x="{x(tick)}" y="{bottom + 16}" text-anchor="middle" fill="#666666">{tick}</text>')
+    for row, one in enumerate(drawn):
+        top = 60 + row * _ROW
+        parts.append(f'<text x="{_LEFT - 10}" y="{top + 19}" text-anchor="end" fill="#222222">{escaped(one.network)}</text>')
+        for offset, side, colour in ((3, one.theirs, _THEIRS), (16, one.ours, _OURS)):
+            width = max(x(side.bound_ratio) - _LEFT, 1)
+            title = f"{escaped(side.name)}: {side.cycles} cycles, {side.bound_ratio:.2f} x the bound"
+            parts.append(f'<rect x="{_LEFT}" y="{top + offset}" width="{width:g}" height="12" fill="{colour}"><title>{title}</title></rect>')
+            parts.append(f'<text x="{_LEFT + width + 5:g}" y="{top + offset + 10}" font-size="10" fill="#444444">{side.bound_ratio:.2f}</text>')
+        text = "-" if one.ratio is None else f"{one.ratio:.2f}"
+        colour = "#222222" if one.ratio is not None and one.ratio <= 1 else "#b03030"
+        parts.append(f'<text x="{_WIDTH - 12}" y="{top + 19}" text-anchor="end" font-weight="bold" fill="{colour}">{text}</text>')
+    return "\n".join([*parts, "</svg>\n"])

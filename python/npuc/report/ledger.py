@@ -7,12 +7,12 @@ other slot was lost, and goes to one cause. All counts are whole numbers, and th
 A cycle belongs to what the core did in it, the first that holds:
 
 1. The MAC queue runs a command. Its L cycles of latency fill the pipeline. Of the cycles after it, whose number without company is
-   max(unit, ports), the first `array` are the array's: with m multiply-accumulates, m slots are useful; where the array does depthwise
-   work at a lower rate, m * (full rate / that rate - 1) are lost to the *depthwise rate*; the rest to *array edges*. What the output path
-   takes beyond the array is lost to the *output path*, what the unit takes beyond both (blocks that fill and drain, tables) to *pipeline
-   fill*, what the SRAM port takes beyond the unit to the *SRAM port*, what off-chip memory takes beyond these to the *off-chip port*. All
-   that comes on top is due to other queues that use the same ports: *shared ports*. Multiply-accumulates beyond the layer's own, as where
-   rows are computed twice, are *work again*.
+   max(unit, ports), the first `array` are the array's: with m multiply-accumulates, m slots are useful; where activations pass it in two
+   halves, m are lost to *wide activations*; where the array does depthwise work at a lower rate, m (halves counted) * (full rate / that
+   rate - 1) to the *depthwise rate*; the rest to *array edges*. What the output path takes beyond the array is lost to the *output path*,
+   what the unit takes beyond both (blocks that fill and drain, tables) to *pipeline fill*, what the SRAM port takes beyond the unit to the
+   *SRAM port*, what off-chip memory takes beyond these to the *off-chip port*. All that comes on top is due to other queues that use the
+   same ports: *shared ports*. Multiply-accumulates beyond the layer's own, as where rows are computed twice, are *work again*.
 2. The vector queue runs a command: *vector unit*.
 3. Both wait. The MAC queue's next command, or, where it has none left, the vector queue's, stands behind a semaphore; the command that
    raises it is looked for. Where that one runs, it is a transfer of constants, *weight load*, or any other, *waiting for DMA*. Where it
@@ -43,6 +43,7 @@ USEFUL = "useful"
 CAUSES = {
     "edges": "array edges",
     "depthwise": "depthwise rate",
+    "wide": "wide activations",
     "output": "output path",
     "vector": "vector unit",
     "fill": "pipeline fill",
@@ -143,11 +144,13 @@ class _Book:
         known = figures(instruction, target)
         busy, _ = instruction.cost(target)
         sram, off_chip = target.sram.cycles(known.sram_bytes), target.dram.cycles(known.dram_bytes)
-        slow = work.macs * peak // target.array.depthwise_macs_per_cycle - work.macs if work.depthwise else 0
+        passed = work.macs * work.steps
+        slow = passed * peak // target.array.depthwise_macs_per_cycle - passed if work.depthwise else 0
         unit = max(work.array_cycles, work.output_cycles)
         self.add(layer, USEFUL, work.macs)
         self.add(layer, "depthwise", slow)
-        self.add(layer, "edges", work.array_cycles * peak - work.macs - slow)
+        self.add(layer, "wide", passed - work.macs)
+        self.add(layer, "edges", work.array_cycles * peak - passed - slow)
         self.add(layer, "output", (unit - work.array_cycles) * peak)
         self.add(layer, "fill", (known.latency + busy - unit) * peak)
         self.add(layer, "sram_port", max(sram - busy, 0) * peak)

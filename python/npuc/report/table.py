@@ -46,6 +46,11 @@ def plain(text: str) -> str:
     return "".join(char if char.isprintable() else "?" for char in text)
 
 
+def escaped(text: str) -> str:
+    """`text` inside XML."""
+    return "".join(f"&#{ord(char)};" if char in "&<>\"'" else char for char in text if char.isprintable())
+
+
 def clip(text: str, width: int) -> str:
     """Plain `text` cut on the left: the end of a layer's name tells more than its beginning."""
     text = plain(text)
@@ -172,9 +177,9 @@ def render_profile(profile: "Profile", *, width: int = 110, layers: int | None =
 
 # what stands for useful cycles and for each cause in the bar, and its colour
 _MARKS = {
-    "useful": ("█", "green"), "edges": ("e", "yellow"), "depthwise": ("d", "yellow"), "output": ("o", "yellow"), "vector": ("v", "blue"),
-    "fill": ("f", "magenta"), "sram_port": ("s", "cyan"), "off_chip_port": ("p", "cyan"), "shared_ports": ("c", "cyan"), "weights": ("w", "red"),
-    "dma": ("m", "red"), "synchronization": ("y", "magenta"), "again": ("a", "yellow"),
+    "useful": ("█", "green"), "edges": ("e", "yellow"), "depthwise": ("d", "yellow"), "wide": ("h", "yellow"), "output": ("o", "yellow"),
+    "vector": ("v", "blue"), "fill": ("f", "magenta"), "sram_port": ("s", "cyan"), "off_chip_port": ("p", "cyan"), "shared_ports": ("c", "cyan"),
+    "weights": ("w", "red"), "dma": ("m", "red"), "synchronization": ("y", "magenta"), "again": ("a", "yellow"),
 }  # fmt: skip
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from npuc.isa.base import Command, Space
 from npuc.isa.program import HostSegment, Program
 from npuc.isa.sync import Signal, Wait
+from npuc.report.table import escaped
 from npuc.targets.base import Target
 from npuc.timing.engine import Timeline, simulate
 
@@ -286,20 +287,20 @@ def to_svg(found: Trace, first_cycle: int = 0, last_cycle: int | None = None) ->
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="{_LEFT}" y="18" font-size="14" fill="#222222">{_escaped(title)}: cycles {first_cycle} to {last}, '
+        f'<text x="{_LEFT}" y="18" font-size="14" fill="#222222">{escaped(title)}: cycles {first_cycle} to {last}, '
         f"{(last - first_cycle) / target.clock_hz * 1e3:.3f} ms</text>",
     ]
     layers: dict[str, str] = {}
     for row, queue in enumerate(queues):
         top = 30 + row * _ROW
-        parts.append(f'<text x="{_LEFT - 8}" y="{top + 16}" text-anchor="end" fill="#222222">{_escaped(queue)}</text>')
+        parts.append(f'<text x="{_LEFT - 8}" y="{top + 16}" text-anchor="end" fill="#222222">{escaped(queue)}</text>')
         parts.append(f'<rect x="{_LEFT}" y="{top}" width="{_WIDTH - _LEFT - _RIGHT}" height="{_ROW - 4}" fill="#f2f2f2"/>')
         for one in found.slices:
             if one.queue != queue or one.kind == "wait" or one.end <= first_cycle or one.start >= last:
                 continue
             colour = layers.setdefault(one.name, _COLOURS[len(layers) % len(_COLOURS)])
             width = max(x(one.end) - x(one.start), 0.2)
-            text = f"{_escaped(one.name)}: {one.kind}, {one.end - one.start} cycles"
+            text = f"{escaped(one.name)}: {one.kind}, {one.end - one.start} cycles"
             box = f'x="{x(one.start)}" y="{top}" width="{width:.2f}" height="{_ROW - 4}" fill="{colour}"'
             parts.append(f"<rect {box}><title>{text}</title></rect>")
     top = 40 + len(queues) * _ROW
@@ -324,12 +325,8 @@ def _plot(counter: Counter, top: int, first: int, last: int) -> list[str]:
     heights = np.round(_PLOT * values / peak, 1)
     steps = " ".join(f"H{_LEFT + i}V{top + _PLOT - value:g}" for i, value in enumerate(heights) if i == 0 or value != heights[i - 1])
     return [
-        f'<text x="{_LEFT - 8}" y="{top + 12}" text-anchor="end" font-size="10" fill="#222222">{_escaped(counter.name)}</text>',
+        f'<text x="{_LEFT - 8}" y="{top + 12}" text-anchor="end" font-size="10" fill="#222222">{escaped(counter.name)}</text>',
         f'<text x="{_LEFT - 8}" y="{top + 26}" text-anchor="end" font-size="10" fill="#666666">peak {peak:.6g}</text>',
         f'<rect x="{_LEFT}" y="{top}" width="{columns}" height="{_PLOT}" fill="#f8f8f8"/>',
         f'<path d="M{_LEFT} {top + _PLOT}{steps}H{_LEFT + columns}V{top + _PLOT}Z" fill="#4e79a7" fill-opacity="0.6"/>',
     ]
-
-
-def _escaped(text: str) -> str:
-    return "".join(f"&#{ord(char)};" if char in "&<>\"'" else char for char in text if char.isprintable())

@@ -303,6 +303,45 @@ def _layer(timing: dict[str, str], shapes: dict[str, str], blocks: dict[str, str
     )  # fmt: skip
 
 
+# tables of outcomes --------------------------------------------------------------------------------
+
+OUTCOME_COLUMNS = (
+    "preset", "model", "memory", "optimise", "cascade", "arena_bytes", "cycles", "macs", "peak_sram_bytes", "off_chip_read_bytes",
+    "off_chip_write_bytes", "npu_ops", "cpu_ops", "seconds", "memory_bytes",
+)  # fmt: skip
+
+
+def write_outcomes(found: Sequence[tuple[str, str, Outcome]]) -> str:
+    """A table of (preset, model, outcome) that `read_outcomes` reads; layers are left out."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(OUTCOME_COLUMNS)
+    for preset, model, one in found:
+        mode = one.mode
+        writer.writerow((
+            preset, model, mode.memory, mode.optimise, int(mode.cascade), "" if mode.arena_bytes is None else mode.arena_bytes, one.cycles, one.macs,
+            one.peak_sram_bytes, one.off_chip_read_bytes, one.off_chip_write_bytes, one.npu_ops, "+".join(one.cpu_ops), f"{one.seconds:.2f}",
+            one.memory_bytes,
+        ))  # fmt: skip
+    return text.getvalue()
+
+
+def read_outcomes(text: str) -> dict[tuple[str, str], list[Outcome]]:
+    """(preset, model) -> outcomes, the default mode first; lines that start with # say where they come from."""
+    found: dict[tuple[str, str], list[Outcome]] = {}
+    for row in csv.DictReader(line for line in text.splitlines() if not line.startswith("#")):
+        mode = Mode(row["memory"], row["optimise"], row["cascade"] == "1", int(row["arena_bytes"]) if row["arena_bytes"] else None)
+        cpu_ops = tuple(name for name in row["cpu_ops"].split("+") if name)
+        figures = {
+            name: int(row[name]) for name in ("cycles", "macs", "peak_sram_bytes", "off_chip_read_bytes", "off_chip_write_bytes", "npu_ops")
+        }
+        outcome = Outcome(
+            mode=mode, cpu_ops=cpu_ops, seconds=float(row["seconds"]), memory_bytes=int(row["memory_bytes"]), layers=(), **figures
+        )
+        found.setdefault((row["preset"], row["model"]), []).append(outcome)
+    return found
+
+
 # tables of layers ----------------------------------------------------------------------------------
 
 
