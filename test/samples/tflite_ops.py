@@ -28,6 +28,11 @@ def scale(rng: Rng, low: float = 0.002, high: float = 0.2) -> float:
     return float(np.float32(np.exp(rng.uniform(np.log(low), np.log(high)))))
 
 
+def nearly(rng: Rng, power: float) -> float:
+    """A power of two, or a scale that a calibration found next to it."""
+    return float(np.float32(power * (1 + rng.uniform(-1e-3, 1e-3) * pick(rng, 0, 1))))
+
+
 def zero(rng: Rng, dtype: str = "INT8") -> int:
     """A zero point of the element type."""
     return {"INT8": upto(rng, 127, -128), "UINT8": upto(rng, 255, 0), "INT16": 0}[dtype]
@@ -209,6 +214,8 @@ def binary(kind: str, options: str, activation: bool = True) -> Callable[[Rng], 
                 # powers of two, the finer of the inputs as fine as the result
                 a.scale, b.scale = 2.0 ** -upto(rng, 14, 6), 2.0 ** -upto(rng, 14, 6)
                 y.scale = max(a.scale, b.scale) if fields["PotScaleInt16"] else 2.0 ** -upto(rng, 14, 6)
+                for each in (a, b, y):
+                    each.scale = nearly(rng, each.scale)
         return one(kind, pair, y, options, 2, **fields)
 
     return case
@@ -228,6 +235,8 @@ def unary(kind: str, options: str = "", version: int = 1, dtypes=("INT8",), **fi
             y.scale, y.zero_point = x.scale, x.zero_point
         elif kind == "HARD_SWISH":
             y.scale = float(np.float32(x.scale * rng.uniform(0.1, 3)))
+        if x.dtype == "INT16" and kind in ("LOGISTIC", "TANH") and rng.random() < 0.5:
+            x.scale = nearly(rng, 2.0 ** -upto(rng, 13, 10))
         values = {key: value(rng) if callable(value) else value for key, value in fields.items()}
         return one(kind, (x,), y, options, version, **values)
 

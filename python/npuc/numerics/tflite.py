@@ -190,6 +190,13 @@ def _inverse_root(value: int) -> tuple[int, int]:
     return x, -shift
 
 
+def power_of_two(scale: float) -> int | None:
+    """The binary logarithm of a scale that TFLite takes for a power of two: one within a thousandth of a whole number, in single precision."""
+    logarithm = np.log(np.float32(scale)) * np.float32(1 / np.log(np.float32(2)))
+    whole = round(float(logarithm))
+    return whole if abs(float(logarithm) - whole) < 1e-3 else None
+
+
 def concatenation_table(scale_in: float, zp_in: int, scale_out: float, zp_out: int) -> np.ndarray:
     """CONCATENATION of uint8 codes with another scale than the result's, moved by 128: in single precision, halves away from zero."""
     codes = (CODES + 128).astype(np.float32)

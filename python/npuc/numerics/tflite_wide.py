@@ -11,7 +11,7 @@ import numpy as np
 
 from npuc.numerics.functions import sigmoid
 from npuc.numerics.rescale import scale_values
-from npuc.numerics.tflite import quantize_multiplier, scaled
+from npuc.numerics.tflite import power_of_two, quantize_multiplier, scaled
 
 CODES = np.arange(-(1 << 15), 1 << 15)
 LOW, HIGH = -(1 << 15), (1 << 15) - 1
@@ -36,11 +36,11 @@ _SAMPLES[-1] = 65535
 _UNITS = 4096
 
 
-def _position(scale_in: float) -> np.ndarray:
-    """Codes brought to steps of 1 / (3 * 4096): exact where the scale is 1/4096 or 1/2048, else by a multiplier of 15 bits."""
-    mantissa, exponent = math.frexp(scale_in * _UNITS)
-    if mantissa == 0.5 and exponent in (1, 2):
-        return CODES * (3 << (exponent - 1))
+def _position(scale_in: float, powers: tuple[int, ...]) -> np.ndarray:
+    """Codes brought to steps of 1 / (3 * 4096): exact where 4096 times the scale is one of these powers of two, else by 15 bits."""
+    exponent = power_of_two(scale_in * _UNITS)
+    if exponent in powers:
+        return CODES * (3 << exponent)
     multiplier, shift = scale_in * _UNITS * 3, 0
     while multiplier <= HIGH / 2 and shift <= 30:
         shift, multiplier = shift + 1, multiplier * 2
@@ -56,7 +56,7 @@ def _interpolated(position: np.ndarray, bits: int) -> np.ndarray:
 
 def logistic_table(scale_in: float) -> np.ndarray:
     """i16 [65536]: LOGISTIC, the result with 15 fractional bits."""
-    position = _position(scale_in)
+    position = _position(scale_in, (0,))
     size = np.abs(position)
     value = np.where(size >> 9 >= 255, 0x7FFF << 10, _interpolated(size, 9))
     value = np.where(position >= 0, value + (1 << 9), (1 << 25) - value + (1 << 9) - 1)
@@ -65,7 +65,7 @@ def logistic_table(scale_in: float) -> np.ndarray:
 
 def tanh_table(scale_in: float) -> np.ndarray:
     """i16 [65536]: TANH, 2 * sigmoid(2 * x) - 1, the result with 15 fractional bits."""
-    position = _position(scale_in)
+    position = _position(scale_in, (0, 1))
     size = np.abs(position)
     value = np.where(size >> 8 >= 255, 0xFFFF << 8, _interpolated(size, 8))
     value = np.where(position >= 0, value - (1 << 23) + (1 << 7), -value + (1 << 23) + (1 << 7) - 1)

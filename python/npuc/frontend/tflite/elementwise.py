@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sums and products of two tensors, element by element."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +9,7 @@ from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite.convolutions import check_types
 from npuc.numerics.rescale import Rescale
+from npuc.numerics.tflite import power_of_two
 from npuc.ops._checks import ACTIVATIONS
 from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops._sum import HEADROOM_BITS, Sum
@@ -32,8 +32,9 @@ def _sum(g: Importer, op: FileOp, cls: type[Sum]) -> None:
     check_types(g, a, b, op.outputs[0], dtypes=ACTIVATIONS)
     scale_a, scale_b, out = g.scale(a), g.scale(b), g.scale(op.outputs[0])
     wide = g.tensor(a).dtype == "i16"
-    if wide and g.option("PotScaleInt16", True) and all(math.frexp(scale)[0] == 0.5 for scale in (scale_a, scale_b, out)):
-        _aligned(g, op, cls, (scale_a, scale_b), out)
+    powers = [power_of_two(scale) for scale in (scale_a, scale_b, out)]
+    if wide and g.option("PotScaleInt16", True) and None not in powers:
+        _aligned(g, op, cls, powers)
         return
     headroom = WIDE_HEADROOM_BITS if wide else HEADROOM_BITS
     common = 2 * max(scale_a, scale_b)
@@ -45,11 +46,13 @@ def _sum(g: Importer, op: FileOp, cls: type[Sum]) -> None:
     g.finish(value)
 
 
-def _aligned(g: Importer, op: FileOp, cls: type[Sum], scales: tuple[float, float], out: float) -> None:
+def _aligned(g: Importer, op: FileOp, cls: type[Sum], powers: list[int]) -> None:
     """int16 codes whose scales are powers of two, in the older form: one input is at the result's scale, the other is divided down to it."""
-    shifts = [round(math.log2(out / scale)) for scale in scales]
+    *inputs, out = powers
+    shifts = [out - power for power in inputs]
     if min(shifts) != 0:
-        raise g.refuse("scales of a sum that are powers of two", found=(*scales, out), wanted="the result at the finer input's scale")
+        found = tuple(2.0**power for power in powers)
+        raise g.refuse("scales of a sum that are powers of two", found=found, wanted="the result at the finer input's scale")
     lo, hi = g.bounds(op.outputs[0], g.option("FusedActivationFunction", 0))
     # the left shift keeps double rounding from counting a half twice: halves go away from zero
     pairs = [(UNIT_SCALE[0], UNIT_SCALE[1] + WIDE_HEADROOM_BITS + shift) for shift in shifts]
