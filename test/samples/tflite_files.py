@@ -18,7 +18,10 @@ DTYPES = {"INT8": np.int8, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int
 
 @dataclass(eq=False)
 class Tensor:
-    """A tensor of a network; constant where it has a value. Scales and zero points: one, or one for each index of `axis`."""
+    """A tensor of a network; constant where it has a value. Scales and zero points: one, or one for each index of `axis`.
+
+    `signature` is what is known of the shape beforehand, -1 where nothing is.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "INT8"
@@ -27,6 +30,7 @@ class Tensor:
     value: np.ndarray | None = None
     axis: int = 0
     name: str = ""
+    signature: tuple[int, ...] | None = None
 
     @classmethod
     def constant(cls, value: Any, dtype: str, scale: Any = None, zero_point: Any = 0, axis: int = 0) -> "Tensor":
@@ -91,6 +95,7 @@ def _buffer(b: Any, value: np.ndarray | None) -> int:
 
 def _tensor(b: Any, one: Tensor, buffer: int, name: str) -> int:
     text, shape = b.CreateString(name), _ints(b, one.shape)
+    signature = None if one.signature is None else _ints(b, one.signature)
     quantization = None
     if one.scale is not None:
         scales, zeros = np.atleast_1d(np.float32(one.scale)), np.atleast_1d(np.int64(one.zero_point))
@@ -105,6 +110,8 @@ def _tensor(b: Any, one: Tensor, buffer: int, name: str) -> int:
     tflite.TensorAddType(b, getattr(tflite.TensorType, one.dtype))
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, text)
+    if signature is not None:
+        tflite.TensorAddShapeSignature(b, signature)
     if quantization is not None:
         tflite.TensorAddQuantization(b, quantization)
     return tflite.TensorEnd(b)

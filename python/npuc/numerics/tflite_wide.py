@@ -4,7 +4,6 @@
 Sigmoid and tanh interpolate in 256 samples of sigmoid, whatever the scale; other functions in 513 samples over the codes' whole range.
 """
 
-import math
 from collections.abc import Callable
 
 import numpy as np

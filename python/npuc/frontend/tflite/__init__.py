@@ -17,9 +17,9 @@ from torch_mlir import ir
 
 from npuc import dialects
 from npuc.errors import ImportFailed, UnsupportedOp
-from npuc.frontend.tflite import _floats
+from npuc.frontend.tflite import _floats, _folds
 from npuc.frontend.tflite._graph import SHIFT, Converter, Importer, function_type, layer_name
-from npuc.frontend.tflite._reader import FileGraph, read_file
+from npuc.frontend.tflite._reader import FileGraph, FileOp, read_file
 from npuc.numerics.rescale import Rescale
 from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.base import TensorType
@@ -106,24 +106,26 @@ def _operators(importer: Importer) -> None:
     for op in importer.graph.ops:
         importer.op = op
         importer.location = ir.Location.name(importer.layer)
-        real = bool(op.outputs) and importer.file(op.outputs[0]).dtype == "f32"
-        convert = _floats.CONVERTERS.get(op.kind, known.get(op.kind)) if real else known.get(op.kind)
-        if convert is None:
-            raise UnsupportedOp(
-                f"the operator {op.kind} is not supported",
-                layer=importer.layer,
-                rule="kind of operator",
-                found=op.kind,
-                wanted=", ".join(sorted(known)),
-            )
         try:
-            convert(importer, op)
+            _operator(importer, op, known)
         except _MALFORMED as error:
             message = f"the operator {op.kind} is not well formed"
             raise ImportFailed(
                 message, layer=importer.layer, found=f"{len(op.inputs)} inputs, {len(op.outputs)} outputs: {error}"
             ) from error
     importer.op = None
+
+
+def _operator(importer: Importer, op: FileOp, known: dict[str, Converter]) -> None:
+    if _folds.fold(importer, op):
+        return
+    real = bool(op.outputs) and importer.file(op.outputs[0]).dtype == "f32"
+    convert = _floats.CONVERTERS.get(op.kind, known.get(op.kind)) if real else known.get(op.kind)
+    if convert is None:
+        raise UnsupportedOp(
+            f"the operator {op.kind} is not supported", layer=importer.layer, rule="kind of operator", found=op.kind, wanted=", ".join(sorted(known))
+        )  # fmt: skip
+    convert(importer, op)
 
 
 def _result(importer: Importer, index: int) -> ir.Value:

@@ -43,6 +43,7 @@ class Importer:
     Attributes:
         values: by index of a tensor, what an op made of it.
         constants: by index of a tensor, its value, in npuc's element types.
+        shapes: by index of a tensor that the file leaves open, the shape that its operator gives it.
         spread: results of SPACE_TO_BATCH_ND that are not made, since a dilated convolution reads its input instead.
         gathered: results of such convolutions, which BATCH_TO_SPACE_ND then passes on.
     """
@@ -50,6 +51,7 @@ class Importer:
     graph: FileGraph
     values: dict[int, ir.Value] = field(default_factory=dict)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
+    shapes: dict[int, tuple[int, ...]] = field(default_factory=dict)
     spread: "dict[int, Spread]" = field(default_factory=dict)
     gathered: dict[int, ir.Value] = field(default_factory=dict)
     location: ir.Location | None = None
@@ -70,7 +72,12 @@ class Importer:
             raise self.refuse(
                 "element type of a tensor", found=f"{one.dtype} of '{one.name}'", wanted="int8, uint8, int16, int32, int64 or float32"
             )
-        return TensorType(one.shape, "i8" if one.dtype == "ui8" else one.dtype)
+        return TensorType(self.shapes.get(index, one.shape), "i8" if one.dtype == "ui8" else one.dtype)
+
+    def give_shape(self, index: int, shape: tuple[int, ...]) -> None:
+        """The shape of a tensor, where the file leaves it open."""
+        if self.file(index).is_open:
+            self.shapes[index] = shape
 
     def scale(self, index: int) -> float:
         """The scale of a tensor that is quantized as a whole, a float32 as a Python float."""
@@ -161,7 +168,9 @@ class Importer:
         """
         assert self.op is not None
         index = self.op.outputs[position]
-        found, wanted = tensor_type(value.type), self.tensor(index)
+        found = tensor_type(value.type)
+        self.give_shape(index, found.shape)
+        wanted = self.tensor(index)
         if found != wanted:
             raise ImportFailed(f"{self.op.kind} gives {found}, the file says {wanted}", layer=self.layer)
         self.define(index, value)
@@ -170,6 +179,7 @@ class Importer:
         """The operator's output is a constant."""
         assert self.op is not None
         index = self.op.outputs[position]
+        self.give_shape(index, np.shape(array))
         wanted = self.tensor(index)
         array = np.asarray(array, NUMPY_DTYPES[wanted.dtype])
         if array.shape != wanted.shape:

@@ -41,6 +41,7 @@ class FileTensor:
         scales, zero_points: of equal length; empty where the tensor is not quantized.
         axis: the dimension that several scales go along.
         data: the value of a constant, in the file's own element type, or None.
+        is_open: some extents are known at run time alone; `shape` has them as 1, or as the converter guessed.
     """
 
     name: str
@@ -50,6 +51,7 @@ class FileTensor:
     zero_points: tuple[int, ...]
     axis: int
     data: np.ndarray | None
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,9 @@ def _tensor(model: Any, tensor: Any, buffers: int) -> FileTensor:
     if tensor.Sparsity() is not None:
         raise ImportFailed(f"tensor '{name}' is sparse", wanted="dense constants", advice="densify the model before it is converted")
     scales, zero_points, axis = _quantization(tensor.Quantization(), name, dtype, shape)
-    return FileTensor(name, dtype, shape, scales, zero_points, axis, _data(model, tensor, name, dtype, shape, buffers))
+    signature = _count(tensor.ShapeSignatureLength(), _MAX_RANK, f"dimensions in the signature of tensor '{name}'")
+    is_open = any(tensor.ShapeSignature(i) == -1 for i in range(signature))
+    return FileTensor(name, dtype, shape, scales, zero_points, axis, _data(model, tensor, name, dtype, shape, buffers), is_open)
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Values that change their place and nothing else: reshapes, pads, parts, joins, orders; and shapes computed at run time, folded."""
 
+import math
+
 import numpy as np
 from torch_mlir import ir
 
@@ -24,8 +26,13 @@ def _reshaped(g: Importer, value: ir.Value, wanted: TensorType) -> ir.Value:
 
 
 def reshape(g: Importer, op: FileOp) -> None:
-    """RESHAPE, SQUEEZE, EXPAND_DIMS: the file knows the result's shape."""
+    """RESHAPE, SQUEEZE, EXPAND_DIMS: the file knows the result's shape, or a constant that was folded does."""
     x, y = op.inputs[0], op.outputs[0]
+    shape = g.known(op.inputs[1]) if op.kind == "RESHAPE" and len(op.inputs) > 1 and op.inputs[1] >= 0 else None
+    if shape is not None:
+        extents = [int(extent) for extent in shape.reshape(-1)]
+        rest = g.tensor(x).elements // max(1, math.prod(extent for extent in extents if extent != -1))
+        g.give_shape(y, tuple(rest if extent == -1 else extent for extent in extents))
     if g.tensor(x).elements != g.tensor(y).elements:
         raise g.refuse("count of elements", found=f"{g.tensor(x)} to {g.tensor(y)}", wanted="the same")
     known = g.known(x)
