@@ -275,6 +275,15 @@ def layout(seed: int = 0) -> ir.Module:
     return net.returns(net.conv(x, 8, kernel=3, pad=1))
 
 
+def unsigned(seed: int = 0) -> ir.Module:
+    """Bytes without a sign at the edges, as older .tflite files have them."""
+    net = Net(TensorType((1, 12, 10, 8), "ui8"), seed=seed)
+    unit = Rescale((1 << 30,), (30,))
+    x = net.op("rescale", net.inputs[0], output=i8(1, 12, 10, 8), zp_x=128, rescale=unit)
+    x = net.conv(net.conv(x, 16, kernel=3, pad=1), 8)
+    return net.returns(net.op("rescale", x, output=TensorType((1, 12, 10, 8), "ui8"), rescale=Rescale((1 << 30,), (30,), 128, 0, 255)))
+
+
 NAMED = {
     one.__name__: one for one in (conv_chain, residuals, inverted_residuals, inception, pyramid, classifier, attention, big_weights, layout)
 }

@@ -159,7 +159,7 @@ def test_an_output_block_beyond_the_accumulators_is_refused():
     assert recoded(replace(conv, block_h=8, block_w=8), "mac")
 
 
-@pytest.mark.parametrize("code", [3, 4, 5, 255])
+@pytest.mark.parametrize("code", [3, 4, 6, 255])
 def test_reserved_and_unknown_element_types_are_refused(code):
     data = bytearray(encode([Command(table(), "vector", "act")], TARGET.queue_names, ["act"]))
     data[7] = code

@@ -8,8 +8,9 @@ from torch_mlir import ir
 
 from npuc import dialects
 from npuc.errors import DoesNotFit
+from npuc.isa.program import HostSegment
 from npuc.passes.base import target_of
-from samples.networks import NAMED, SRAM_KIB, TARGETS, Net, i8, right_or_refused, run_levels, set_target
+from samples.networks import NAMED, SRAM_KIB, TARGETS, Net, i8, right_or_refused, run_levels, set_target, unsigned
 
 
 @pytest.fixture(autouse=True)
@@ -59,3 +60,16 @@ def test_a_result_that_is_read_again_and_one_that_is_returned_twice():
     y = net.conv(x, 8)
     levels = run_levels(net.returns(y, x, y), "edge-256")
     assert len(levels.outputs) == 3
+
+
+@pytest.mark.parametrize("sram_kib", [None, 4])
+def test_bytes_without_a_sign_come_and_go_on_machines_that_know_them(sram_kib):
+    found = run_levels(unsigned(), "u65-512-dram", sram_kib)
+    assert {value.dtype.name for value in (*found.inputs, *found.outputs)} == {"uint8"}
+    assert not [segment for segment in found.program.segments if isinstance(segment, HostSegment)]
+
+
+def test_other_machines_leave_bytes_without_a_sign_to_the_host():
+    found = run_levels(unsigned(), "edge-256")
+    calls = [call.op for segment in found.program.segments if isinstance(segment, HostSegment) for call in segment.calls]
+    assert calls == ["rescale", "rescale"]

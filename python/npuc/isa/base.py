@@ -23,22 +23,23 @@ class Space(enum.IntEnum):
 
 
 class DType(enum.IntEnum):
-    """Element types; bf16 and f32 are reserved."""
+    """Element types; bf16 and f32 are reserved. ui8 is known to rescale alone, on machines that say so."""
 
     I8 = 0
     I16 = 1
     I32 = 2
     BF16 = 3
     F32 = 4
+    UI8 = 5
 
     @property
     def bytes(self) -> int:
-        return (1, 2, 4, 2, 4)[self]
+        return (1, 2, 4, 2, 4, 1)[self]
 
     @property
     def numpy(self) -> type:
         """The numpy dtype; the reserved types have none yet and raise KeyError."""
-        return {DType.I8: np.int8, DType.I16: np.int16, DType.I32: np.int32}[self]
+        return {DType.I8: np.int8, DType.I16: np.int16, DType.I32: np.int32, DType.UI8: np.uint8}[self]
 
 
 class Unit(enum.Enum):

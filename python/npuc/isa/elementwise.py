@@ -93,13 +93,15 @@ class Elementwise(Instruction):
         one_input = self.kind in _ONE_INPUT
         if self.b.present is one_input:
             yield f"{self.kind.name} has {'two inputs, wanted one' if one_input else 'one input, wanted two'}"
+        # bytes without a sign are made and taken where a network's edges have them
+        integers = (*_INTEGERS, DType.UI8) if self.kind is ElementwiseKind.RESCALE else _INTEGERS
         inputs = (("a", self.a),) if one_input else (("a", self.a), ("b", self.b))
         for name, view in inputs:
             yield from shape_problems(name, view.padded_shape, self.ofm.shape)
-            yield from dtype_problems(name, view, *_INTEGERS)
+            yield from dtype_problems(name, view, *integers)
             if self.kind in (*_EXTREMA, ElementwiseKind.COPY):
                 yield from dtype_problems(name, view, self.ofm.dtype)
-        yield from dtype_problems("ofm", self.ofm, *_INTEGERS)
+        yield from dtype_problems("ofm", self.ofm, *integers)
         if self.kind in (*_EXTREMA, ElementwiseKind.COPY):
             return
         yield from scale_problems("output", self.multiplier, self.shift)

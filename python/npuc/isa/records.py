@@ -75,5 +75,7 @@ def zero_point_problems(subject: str, dtype: DType, zero_point: int) -> Iterator
 
 def limits(dtype: DType) -> tuple[int, int]:
     """Least and greatest value of an integer type."""
+    if dtype is DType.UI8:
+        return 0, 255
     bits = dtype.bytes * 8 - 1
     return -(1 << bits), (1 << bits) - 1

@@ -49,7 +49,7 @@ class Rescale(Map):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from element_types(self, target, "i8", "i16", "i32")
+        yield from element_types(self, target, "i8", "i16", "i32", "ui8")
         yield from at_most_rank_4(self)
         yield from self._zero_point()
         yield from self._unbounded()

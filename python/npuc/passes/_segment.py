@@ -27,7 +27,7 @@ def on_npu(op: ir.Operation) -> bool:
         return ir.StringAttr(op.attributes[DEVICE_ATTRIBUTE]).value == "npu"
     spec = spec_of(op)
     moved = (*(spec.inputs[i] for i in spec.activations), spec.output)
-    return not spec.host_only and all(tensor.dtype in ("i8", "i16", "i32") for tensor in moved)
+    return not spec.host_only and all(tensor.dtype in ("i8", "i16", "i32", "ui8") for tensor in moved)
 
 
 @dataclass

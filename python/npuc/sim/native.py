@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npuc.errors import NpucError, SimulationError
-from npuc.isa.base import Command, Instruction, Operand, Space
+from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.sync import Signal, Wait
 from npuc.numerics import kernels
 from npuc.sim.machine import Memories, execute
@@ -89,6 +89,8 @@ def _numbers(instruction: Instruction) -> tuple[int, ...] | None:
     """The descriptor of one command; None where the native engine cannot run it."""
     form = _form(type(instruction))
     if form is None or any(getattr(instruction, name) != value for name, value in form.neutral):
+        return None
+    if any(view.dtype is DType.UI8 for view in form.operands(instruction)):
         return None
     views = itertools.chain.from_iterable(map(_operand_numbers, form.operands(instruction)))
     return (*form.head, *views, *form.scalars(instruction))

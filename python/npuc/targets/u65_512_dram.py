@@ -33,4 +33,5 @@ TARGET = Target(
     queues={"mac": ("core",), "vector": ("core",), "dma": ("dma0", "dma1")},
     semaphores=16,
     core_reaches_dram=True,
+    element_types=("i8", "i16", "i32", "ui8"),
 )
