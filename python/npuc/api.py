@@ -157,6 +157,8 @@ def compile(
     Raises:
         NpucError: what is wrong, where, and what to change.
     """
+    _check_seed(seed)
+    _check_folder(save_stages)
     if isinstance(model, str | os.PathLike) and Path(model).suffix in _READERS:
         return _compile_file(
             Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, fallback=fallback,
@@ -170,7 +172,6 @@ def compile(
     from npuc.validate import Validator
 
     machine = targets.get(target, sram_kib)
-    _check_folder(save_stages)
     if isinstance(model, str | os.PathLike):
         model = _load_exported(Path(model))
     _check_model(model)
@@ -333,8 +334,19 @@ def _check_model(model: Any) -> None:
 
 
 def _check_folder(path: Any) -> None:
-    if path is not None and not isinstance(path, str | os.PathLike):
+    if path is None:
+        return
+    if not isinstance(path, str | os.PathLike):
         raise UserInputError("save_stages is no path", found=repr(path), wanted="the name of a folder")
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserInputError(f"the folder '{path}' cannot be made", found=error.strerror, wanted="a folder to write to") from error
+
+
+def _check_seed(seed: Any) -> None:
+    if type(seed) is not int or not 0 <= seed < 1 << 63:
+        raise UserInputError("the seed is not usable", found=repr(seed), wanted="a whole number, 0 .. 2**63 - 1")
 
 
 def _own_examples(model: Any) -> Any:

@@ -83,6 +83,7 @@ def quantize_module(
         stamp_layer_names(module.graph)
         return module, QuantizationReport(already_quantized=True)
     examples = _checked_examples(example_inputs)
+    _check_module(module)
     if rounding not in ROUNDINGS:
         raise UserInputError("unknown rounding", found=repr(rounding), wanted=" or ".join(map(repr, ROUNDINGS)))
     compensate = rounding == "compensated"
@@ -153,8 +154,26 @@ def _checked_examples(example_inputs) -> tuple:
     empty = [tuple(x.shape) for x in example_inputs if x.numel() == 0]
     if empty:
         raise UserInputError("an example input has no elements", found=empty[0], wanted="extents of at least 1")
+    for x in example_inputs:
+        _check_dtype(x, "an example input")
     # torch.export takes one tensor given twice for one input
     return tuple(x.clone() for x in example_inputs)
+
+
+def _check_dtype(tensor: torch.Tensor, subject: str) -> None:
+    """Real values are float32, which is what ranges are observed in and what the host computes in."""
+    if (tensor.is_floating_point() or tensor.is_complex()) and tensor.dtype != torch.float32:
+        raise UserInputError(f"{subject} has another element type", found=tensor.dtype, wanted=torch.float32, advice="convert it: .float()")
+
+
+def _check_module(module: torch.nn.Module | ExportedProgram) -> None:
+    state = module.state_dict if isinstance(module, ExportedProgram) else module.state_dict()
+    for name, tensor in state.items():
+        if not isinstance(tensor, torch.Tensor):
+            continue
+        if tensor.is_meta:
+            raise UserInputError("the network has no values", found=f"'{name}' on the meta device", wanted="parameters on a device that computes")
+        _check_dtype(tensor, f"parameter '{name}'")
 
 
 def _float_graph(module: torch.nn.Module | ExportedProgram, examples: tuple) -> GraphModule:
