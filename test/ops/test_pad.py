@@ -39,3 +39,8 @@ def test_a_tile_of_padded_rows_reads_what_it_needs_and_none_of_nothing():
 def test_channels_of_i32_cannot_be_padded():
     spec = Pad.of(TensorType((1, 1, 1, 4), "i32"), pads=(0, 0, 0, 0, 0, 0, 0, 1))
     assert [refusal.found for refusal in spec.limits(get("edge-256"))] == ["i32"]
+
+
+def test_a_value_without_dimensions_stays_one():
+    y = Pad.of(i8(), pads=(), value=3).reference(np.array(7, np.int8))
+    assert (y.shape, y.dtype, int(y)) == ((), np.int8, 7)

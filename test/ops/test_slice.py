@@ -32,3 +32,8 @@ def test_reference_equals_torch_index_select(seed):
     for i, (start, size, stride) in enumerate(zip(spec.starts, spec.sizes, spec.strides, strict=True)):
         expected = expected.index_select(i, torch.arange(size) * stride + start)
     np.testing.assert_array_equal(spec.reference(x), expected.numpy())
+
+
+def test_a_value_without_dimensions_stays_one():
+    y = Slice.of(TensorType((), "i8"), starts=(), sizes=(), strides=()).reference(np.array(7, np.int8))
+    assert (y.shape, y.dtype, int(y)) == ((), np.int8, 7)

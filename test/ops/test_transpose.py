@@ -22,3 +22,8 @@ def test_reference_equals_torch_permute(seed):
     spec = random_spec(rng)
     (x,) = values(rng, spec)
     np.testing.assert_array_equal(spec.reference(x), torch.from_numpy(x).permute(spec.perm).numpy())
+
+
+def test_a_value_without_dimensions_stays_one():
+    y = Transpose.of(TensorType((), "i8"), perm=()).reference(np.array(7, np.int8))
+    assert (y.shape, y.dtype, int(y)) == ((), np.int8, 7)

@@ -59,3 +59,15 @@ func.func @foreign() -> tensor<4xi8> {
   %1 = "npu.reshape"(%0) : (tensor<2x2xi8>) -> tensor<4xi8>
   return %1 : tensor<4xi8>
 }
+
+// -----
+
+// A value without dimensions keeps none.
+// CHECK-LABEL: func.func @scalar
+// CHECK-NEXT: %[[C:.*]] = "npu.constant"() {value = dense<7> : tensor<i8>} : () -> tensor<i8>
+// CHECK-NEXT: return %[[C]] : tensor<i8>
+func.func @scalar() -> tensor<i8> {
+  %0 = "npu.constant"() {value = dense<7> : tensor<1x1xi8>} : () -> tensor<1x1xi8>
+  %1 = "npu.reshape"(%0) : (tensor<1x1xi8>) -> tensor<i8>
+  return %1 : tensor<i8>
+}

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a pass is: options, names, errors with places, contracts."""
 
+import gc
+import importlib
 from dataclasses import dataclass
 
 import pytest
@@ -9,6 +11,7 @@ from torch_mlir import ir
 from npuc import dialects
 from npuc.errors import InternalError, UnsupportedOp, UserInputError
 from npuc.passes import contracts
+from npuc.passes._rewrites import Rewrite, count_rewrites
 from npuc.passes.base import (
     Diagnostic,
     Diagnostics,
@@ -171,3 +174,37 @@ def test_an_op_that_a_stage_promises_not_to_leave_is_named():
     with pytest.raises(InternalError, match="'tensor.empty' is not legal after npu-partition") as caught:
         contracts.check(module, "npu-partition")
     assert caught.value.layer == "stem"
+
+
+def test_a_context_goes_when_its_last_pass_has_run():
+    before = ir.Context._get_live_count()
+    for _ in range(3):
+        with dialects.new_context(), ir.Location.unknown():
+            run_passes(ir.Module.parse("module {}"), ["npu-fold-constants", "canonicalize"])
+    gc.collect()
+    # the last one may still be named by this frame
+    assert ir.Context._get_live_count() <= before + 1
+
+
+# rewrites counted --------------------------------------------------------------------------------------
+
+
+def test_rewrites_are_counted_where_somebody_counts_and_patterns_that_miss_have_none():
+    text = """
+func.func @main(%x: tensor<1x4xi8>) -> tensor<1x4xi8> {
+  %0 = "npu.pad"(%x) {pads = array<i64: 0, 0, 0, 0>, value = 0 : i64} : (tensor<1x4xi8>) -> tensor<1x4xi8>
+  return %0 : tensor<1x4xi8>
+}"""
+    with dialects.new_context(), ir.Location.unknown():
+        with count_rewrites() as found:
+            run_passes(ir.Module.parse(text), ["npu-fuse-pads"])
+        run_passes(ir.Module.parse(text), ["npu-fuse-pads"])
+    assert found[Rewrite("npu-fuse-pads", "fuse_pad", "npu.pad")] == 1
+    assert found[Rewrite("npu-fuse-pads", "fuse_window", "npu.conv2d")] == 0
+    assert len(found) == 5
+
+
+def test_a_pattern_is_named_by_its_pass_its_file_and_what_a_partial_fixes():
+    files = importlib.import_module("npuc.passes.convert_tosa_to_npu.add")
+    ((op, pattern),) = files.FUSIONS
+    assert Rewrite.of(pattern, op) == Rewrite("convert-tosa-to-npu", "sum.fuse(add)", "npu.rescale")

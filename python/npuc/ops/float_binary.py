@@ -15,6 +15,8 @@ _FUNCTIONS: dict[str, Callable] = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "pow": np.power, "maximum": np.maximum, "minimum": np.minimum,
 }  # fmt: skip
 
+KINDS = tuple(_FUNCTIONS)
+
 
 @dataclass(frozen=True)
 class FloatBinary(HostMap):
@@ -23,11 +25,11 @@ class FloatBinary(HostMap):
     name: ClassVar[str] = "float_binary"
     operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
 
-    kind: str = param("which function: " + ", ".join(_FUNCTIONS), "add")
+    kind: str = param("which function: " + ", ".join(KINDS), "add")
 
     def malformed(self) -> Iterator[str]:
         if self.kind not in _FUNCTIONS:
-            yield f"kind is '{self.kind}', wanted one of {', '.join(_FUNCTIONS)}"
+            yield f"kind is '{self.kind}', wanted one of {', '.join(KINDS)}"
         for name, tensor in zip(self.operand_names, self.inputs, strict=True):
             yield from dtype_is(name, tensor, "f32")
         yield from self.broadcast_problems()

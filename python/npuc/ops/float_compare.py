@@ -16,6 +16,8 @@ _FUNCTIONS: dict[str, Callable] = {
     "less_equal": np.less_equal,
 }  # fmt: skip
 
+KINDS = tuple(_FUNCTIONS)
+
 
 @dataclass(frozen=True)
 class FloatCompare(HostMap):
@@ -24,12 +26,12 @@ class FloatCompare(HostMap):
     name: ClassVar[str] = "float_compare"
     operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
 
-    kind: str = param("which comparison: " + ", ".join(_FUNCTIONS), "greater")
+    kind: str = param("which comparison: " + ", ".join(KINDS), "greater")
     unordered: bool = param("the result where an operand is NaN", False)
 
     def malformed(self) -> Iterator[str]:
         if self.kind not in _FUNCTIONS:
-            yield f"kind is '{self.kind}', wanted one of {', '.join(_FUNCTIONS)}"
+            yield f"kind is '{self.kind}', wanted one of {', '.join(KINDS)}"
         for name, tensor in zip(self.operand_names, self.inputs, strict=True):
             yield from dtype_is(name, tensor, "f32")
         yield from self.broadcast_problems()

@@ -12,6 +12,7 @@ from npuc.ops._host import HostOp
 from npuc.ops.base import TensorType, param
 
 _FUNCTIONS: dict[str, Callable] = {"sum": np.sum, "mean": np.mean, "prod": np.prod, "max": np.max, "min": np.min}
+KINDS = tuple(_FUNCTIONS)
 
 
 @dataclass(frozen=True)
@@ -20,14 +21,14 @@ class FloatReduce(HostOp):
 
     name: ClassVar[str] = "float_reduce"
 
-    kind: str = param("which function: " + ", ".join(_FUNCTIONS), "sum")
+    kind: str = param("which function: " + ", ".join(KINDS), "sum")
     axes: tuple[int, ...] = param("dimensions that are reduced, ascending", ())
 
     def malformed(self) -> Iterator[str]:
         x = self.inputs[0]
         yield from dtype_is("input", x, "f32")
         if self.kind not in _FUNCTIONS:
-            yield f"kind is '{self.kind}', wanted one of {', '.join(_FUNCTIONS)}"
+            yield f"kind is '{self.kind}', wanted one of {', '.join(KINDS)}"
         if tuple(sorted(set(self.axes))) != self.axes or not set(self.axes) <= set(range(len(x.shape))):
             yield f"axes are {self.axes}, wanted different ones within 0..{len(x.shape) - 1}, ascending"
 

@@ -12,6 +12,7 @@ from npuc.ops._host import INTEGERS, HostOp
 from npuc.ops.base import Region, TensorType, Tile, param, region_type
 
 _FUNCTIONS: dict[str, Callable] = {"max": np.max, "min": np.min, "sum": np.sum, "all": np.all, "any": np.any}
+KINDS = tuple(_FUNCTIONS)
 _BOOLEAN = ("all", "any")
 
 
@@ -24,13 +25,13 @@ class IntegerReduce(HostOp):
 
     name: ClassVar[str] = "integer_reduce"
 
-    kind: str = param("which function: " + ", ".join(_FUNCTIONS), "max")
+    kind: str = param("which function: " + ", ".join(KINDS), "max")
     axis: int = param("dimension that is reduced", 0)
 
     def malformed(self) -> Iterator[str]:
         x = self.inputs[0]
         if self.kind not in _FUNCTIONS:
-            yield f"kind is '{self.kind}', wanted one of {', '.join(_FUNCTIONS)}"
+            yield f"kind is '{self.kind}', wanted one of {', '.join(KINDS)}"
             return
         yield from dtype_is("input", x, *(("i1",) if self.kind in _BOOLEAN else ("i32",) if self.kind == "sum" else INTEGERS))
         if not 0 <= self.axis < len(x.shape):

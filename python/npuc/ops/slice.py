@@ -40,7 +40,9 @@ class Slice(Movement):
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         cuts = zip(self.starts, self.sizes, self.strides, strict=True)
-        return np.ascontiguousarray(inputs[0][tuple(slice(start, start + (size - 1) * stride + 1, stride) for start, size, stride in cuts)])
+        # the ellipsis keeps a tensor without dimensions an array, and ascontiguousarray would give it one
+        part = inputs[0][(..., *(slice(start, start + (size - 1) * stride + 1, stride) for start, size, stride in cuts))]
+        return np.array(part, order="C")
 
     @property
     def splits(self) -> frozenset[int]:

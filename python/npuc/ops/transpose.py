@@ -31,7 +31,8 @@ class Transpose(Movement):
         return TensorType(tuple(self.inputs[0].shape[i] for i in self.perm), self.inputs[0].dtype)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
-        return np.ascontiguousarray(inputs[0].transpose(self.perm))
+        # not ascontiguousarray: it gives a tensor without dimensions one
+        return np.array(inputs[0].transpose(self.perm), order="C")
 
     @property
     def splits(self) -> frozenset[int]:

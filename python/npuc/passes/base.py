@@ -38,6 +38,7 @@ from npuc.dialects.npu.ops.constant import constant_array
 from npuc.errors import InternalError, NpucError, UserInputError
 from npuc.ops import all_ops
 from npuc.ops.base import OpSpec
+from npuc.passes._rewrites import counted
 from npuc.targets.base import Target
 
 TARGET_ATTRIBUTE = "npu.target"
@@ -251,6 +252,8 @@ class Diagnostics:
 
     def __exit__(self, *_: object) -> None:
         self._handler.detach()
+        # it holds this object, which holds the context: no collector sees the bindings' side of such a circle
+        del self._handler
         self._context.emit_error_diagnostics = self._before
 
     def _collect(self, diagnostic: ir.Diagnostic) -> bool:
@@ -397,7 +400,7 @@ def apply_patterns(module: ir.Module, *patterns: tuple[str, Any]) -> None:
     """
     chosen = rewrite.RewritePatternSet()
     for name, function in patterns:
-        chosen.add(name, function)
+        chosen.add(name, counted(function, name))
     config = rewrite.GreedyRewriteConfig()
     # dead operations go, equal constants and regions stay: cse and canonicalize are passes of their own
     config.enable_constant_cse = False

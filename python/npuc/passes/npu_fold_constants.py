@@ -56,6 +56,7 @@ def _fold(op: ir.Operation, rewriter: rewrite.PatternRewriter, max_bytes: int) -
         return True
     result = spec.reference(*(constant_value(value) for value in op.operands))
     with rewriter.ip:
-        made = build_constant(np.ascontiguousarray(result), loc=op.location)
+        # not ascontiguousarray: it gives a tensor without dimensions one
+        made = build_constant(np.array(result, order="C"), loc=op.location)
     rewriter.replace_op(op, [made])
     return False

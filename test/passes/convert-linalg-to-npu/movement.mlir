@@ -96,3 +96,23 @@ func.func @in_float(%arg0: tensor<2x3xi8>) -> tensor<6xi8> {
   %3 = "npu.quantize"(%2) {hi = 127 : i64, lo = -128 : i64, scale = 0.0078125 : f64, zp = 0 : i64} : (tensor<6xf32>) -> tensor<6xi8>
   return %3 : tensor<6xi8>
 }
+
+// -----
+
+// Other types than i8, and TFLite's rule of quantizing, are not PyTorch's real numbers: they stay what they are.
+// CHECK-LABEL: func.func @left_alone
+// CHECK: "npu.dequantize"(%arg0)
+// CHECK: "npu.quantize"
+// CHECK: "npu.dequantize"(%arg1)
+// CHECK: "npu.quantize"{{.*}}tensor<4xi16>
+// CHECK: "npu.dequantize"(%arg1)
+// CHECK: "npu.quantize"{{.*}}division = true
+func.func @left_alone(%wide: tensor<4xi32>, %x: tensor<4xi8>) -> (tensor<4xi8>, tensor<4xi16>, tensor<4xi8>) {
+  %0 = "npu.dequantize"(%wide) {scale = 0.25 : f64, zp = 0 : i64} : (tensor<4xi32>) -> tensor<4xf32>
+  %1 = "npu.quantize"(%0) {hi = 127 : i64, lo = -128 : i64, scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xf32>) -> tensor<4xi8>
+  %2 = "npu.dequantize"(%x) {scale = 0.25 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
+  %3 = "npu.quantize"(%2) {hi = 32767 : i64, lo = -32768 : i64, scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xf32>) -> tensor<4xi16>
+  %4 = "npu.dequantize"(%x) {scale = 0.25 : f64, zp = 0 : i64} : (tensor<4xi8>) -> tensor<4xf32>
+  %5 = "npu.quantize"(%4) {division = true, hi = 127 : i64, lo = -128 : i64, scale = 0.5 : f64, zp = 0 : i64} : (tensor<4xf32>) -> tensor<4xi8>
+  return %1, %3, %5 : tensor<4xi8>, tensor<4xi16>, tensor<4xi8>
+}

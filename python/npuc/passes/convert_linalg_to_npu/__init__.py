@@ -17,6 +17,7 @@ from types import ModuleType
 
 from torch_mlir import ir
 
+from npuc.passes._rewrites import Rewrite, fired, offer
 from npuc.passes.base import Pass, apply_patterns, defining, operations
 from npuc.passes.convert_linalg_to_npu._float import raise_float
 from npuc.passes.convert_linalg_to_npu._match import Root, root_key, root_of
@@ -54,6 +55,7 @@ def _patterns() -> dict[str, tuple[Pattern, ...]]:
 
 def _raise_quantized(module: ir.Module) -> None:
     """Every npu.quantize in program order, so that what a pattern reads is raised already."""
+    offer(Rewrite.of(pattern, "npu.quantize") for patterns in _patterns().values() for pattern in patterns)
     for op in operations(module, "npu.quantize"):
         value = _raised(op)
         if value is not None:
@@ -85,6 +87,7 @@ def _matched(root: Root, quantize: ir.Operation) -> ir.Value | None:
         with ir.InsertionPoint(quantize), root.location:
             value = pattern(root)
         if value is not None:
+            fired(Rewrite.of(pattern, "npu.quantize"))
             return value
     return None
 

@@ -96,7 +96,9 @@ def attribute(op: ir.Operation, name: str) -> Any:
 
 
 def root_of(quantize: ir.Operation) -> Root | None:
-    """What stands before an npu.quantize; None where an argument or a constant does."""
+    """What stands before an npu.quantize; None where an argument or a constant does, or where it is not to i8 by PyTorch's rule."""
+    if tensor_type(quantize.results[0].type).dtype != "i8" or ("division" in quantize.attributes and attribute(quantize, "division")):
+        return None
     scale, zp = attribute(quantize, "scale"), attribute(quantize, "zp")
     lo, hi = attribute(quantize, "lo"), attribute(quantize, "hi")
     op = defining(quantize.operands[0])
@@ -145,6 +147,8 @@ def quantized(value: ir.Value) -> Quantized | None:
     if op is None:
         return None
     if op.name == "npu.dequantize":
+        if tensor_type(op.operands[0].type).dtype != "i8":
+            return None
         return Quantized(op.operands[0], attribute(op, "scale"), attribute(op, "zp"))
     move = _MOVES.get(op.name)
     source = quantized(op.operands[0]) if move and len(op.operands) else None

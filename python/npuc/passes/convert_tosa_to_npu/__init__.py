@@ -16,7 +16,8 @@ from types import ModuleType
 
 from torch_mlir import ir
 
-from npuc.passes.base import Pass, apply_patterns, functions
+from npuc.passes._rewrites import Rewrite, fired, offer
+from npuc.passes.base import Pass, apply_patterns, functions, option
 from npuc.passes.convert_tosa_to_npu._match import Tosa, refuse
 
 _I48 = "i48"
@@ -24,11 +25,14 @@ _I48 = "i48"
 
 @dataclass(frozen=True)
 class ConvertTosaToNpu(Pass):
+    convert: bool = option("convert ops; without it, fuse what an earlier run left", default=True)
+    fuse: bool = option("fuse rescales; without it, each op stands alone", default=True)
+
     def run(self, module: ir.Module) -> None:
         found = [function.operation for function in functions(module) if _tosa_ops(function.operation)]
-        for function in found:
+        for function in found if self.convert else ():
             _convert(function)
-        if found:
+        if self.fuse and (found or not self.convert):
             apply_patterns(module, *((name, pattern) for file in _files() for name, pattern in getattr(file, "FUSIONS", ())))
 
 
@@ -53,6 +57,7 @@ def _convert(function: ir.Operation) -> None:
     for argument in block.arguments:
         argument.set_type(_held(argument.type))
     pending = _tosa_ops(function)
+    offer(Rewrite.of(convert, name) for name, convert in converters().items())
     for op in pending:
         convert = converters().get(op.name)
         if convert is None:
@@ -61,6 +66,7 @@ def _convert(function: ir.Operation) -> None:
         at.check_types()
         with ir.InsertionPoint(op), op.location:
             value = convert(at)
+        fired(Rewrite.of(convert, op.name))
         if value != op.results[0]:
             op.results[0].replace_all_uses_with(value)
     # from the last, so that nothing is read by an op that still stands
