@@ -6,6 +6,7 @@
     npuc evaluate net.npub --data test.npz --workers 2
     npuc profile net.npub
     npuc trace net.npub -o net.perfetto
+    npuc fuzz --seconds 60
     npuc disasm net.npub
     npuc targets
     npuc ops
@@ -29,16 +30,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from npuc.arguments import positive, seed
-from npuc.errors import ImportFailed, InternalError, NpucError, UserInputError
+from npuc.errors import ImportFailed, InternalError, NpucError, UserInputError, ValidationError
 from npuc.files import check_output, load_arrays, write_whole
 from npuc.version import __version__
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from npuc.fuzz.report import Found, Report
     from npuc.isa.program import Program
 
 log = logging.getLogger("npuc")
+
+# A search that is told neither a number nor a time.
+_FUZZ_GRAPHS = 200
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -130,6 +135,15 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--limit", type=positive, metavar="N", help="the first N images alone")
     evaluate.add_argument("--against", type=Path, metavar="TFLITE", help="compare with this file on LiteRT's reference kernels (pip install 'npuc[litert]')")
     evaluate.add_argument("--json", action="store_true", help="print all figures as JSON")
+
+    fuzz = command("fuzz", _fuzz, "compile and run random networks, and compare every level and engine")
+    fuzz.add_argument("--graphs", type=positive, metavar="N", help=f"so many networks (default {_FUZZ_GRAPHS} where --seconds is not given)")
+    fuzz.add_argument("--seconds", type=positive, metavar="N", help="begin no further network after so long")
+    fuzz.add_argument("--seed", type=seed, help="which networks: the same ones for the same seed (default: one at random, printed)")
+    fuzz.add_argument("--only", type=seed, metavar="I", help="network number I of the seed alone")
+    fuzz.add_argument("--workers", type=positive, default=1, metavar="N", help="processes (default 1)")
+    fuzz.add_argument("--output-dir", type=Path, default=Path("fuzz"), metavar="DIR", help="receives what failed, made small (default: fuzz)")
+    fuzz.add_argument("--json", action="store_true", help="print figures and coverage as JSON")
 
     trace = command("trace", _trace, "write when every command ran, as a trace for Perfetto or as a picture")
     trace.add_argument("program", type=Path, help="a .npub file")
@@ -267,6 +281,38 @@ def _evaluate(options: argparse.Namespace) -> None:
     with Progress("evaluate") as progress:
         found = evaluate(loaded, features, labels, options.workers, options.against, progress.tell)
     print(json.dumps(found.to_dict(), indent=2) if options.json else found)
+
+
+def _fuzz(options: argparse.Namespace) -> None:
+    import secrets
+
+    from npuc.fuzz.cases import has_torch
+    from npuc.fuzz.search import search
+    from npuc.progress import Progress
+
+    numbers = [options.only] if options.only is not None else range(options.graphs or _FUZZ_GRAPHS)
+    endless = options.only is None and options.graphs is None and options.seconds is not None
+    chosen = options.seed if options.seed is not None else secrets.randbelow(1 << 32)
+    if not options.json:
+        print(f"seed {chosen}", flush=True)
+        if not has_torch():
+            print("PyTorch is not installed: no modules from there")
+    with Progress("fuzz") as progress:
+
+        def told(report: "Report", found: "Found | None") -> None:
+            progress.tell("graphs", report.graphs, None if endless else len(numbers))
+            if found is not None and not options.json:
+                print(found, flush=True)
+
+        report = search(
+            None if endless else numbers, seconds=options.seconds, seed=chosen, workers=options.workers, folder=options.output_dir, told=told
+        )
+    if options.json:
+        print(json.dumps(report.to_dict(), indent=2))
+    else:
+        print(report.table(_width()), *report.notes(), report.headline(), sep="\n")
+    if report.failures:
+        raise ValidationError(f"{len(report.failures)} of {report.graphs} networks of seed {chosen} failed", advice="replay and mend them, one after the other")
 
 
 def _trace(options: argparse.Namespace) -> None:

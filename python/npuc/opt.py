@@ -261,7 +261,7 @@ def _validator(options: argparse.Namespace):
     from npuc.validate import Validator
 
     inputs = list(load_arrays(options.validate_inputs).values()) if options.validate_inputs else None
-    return Validator(inputs, seed=options.seed)
+    return Validator(inputs, seed=options.seed, engines=("numpy", "auto"))
 
 
 def _printed(module: ir.Module, options: argparse.Namespace) -> bytes:

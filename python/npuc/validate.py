@@ -5,7 +5,8 @@
     run_passes(module, DEFAULT, validate=validator)
 
 Checking starts where the module can be executed, at the `npu` level. A difference names the pass and the first op that computes
-something new, and leaves a reproducer that npu-opt replays.
+something new, and leaves a reproducer that npu-opt replays. What is lowered to commands can be held to more: its program, encoded and
+read again, run by every engine and proved free of races (`engines`).
 """
 
 import hashlib
@@ -21,12 +22,16 @@ import numpy as np
 from torch_mlir import ir
 
 from npuc import interpret
+from npuc.compiler import encode
 from npuc.dialects.base import spec_of
+from npuc.dialects.npu_cmd.ops.segment import SEGMENT
 from npuc.errors import NpucError, ValidationError
+from npuc.isa.program import Program
 from npuc.ops.base import NUMPY_DTYPES, TensorType
 from npuc.ops.quantize import Quantize
-from npuc.passes.base import layer_name
+from npuc.passes.base import layer_name, operations, target_of
 from npuc.passes.pipeline import bytecode
+from npuc.runtime import load
 
 _LOG = logging.getLogger("npuc")
 
@@ -39,17 +44,21 @@ class Validator:
         seed: for the random inputs; reported in messages.
     """
 
-    def __init__(self, inputs: Sequence[np.ndarray] | None = None, *, seed: int = 0, reproducer_dir: Path | str | None = None):
+    def __init__(
+        self, inputs: Sequence[np.ndarray] | None = None, *, seed: int = 0, reproducer_dir: Path | str | None = None, engines: Sequence[str] = ()
+    ):
         """
         Args:
             inputs: one array for each argument of the module; random ones by default.
             seed: for random inputs.
             reproducer_dir: where a reproducer goes; a new folder for temporary files by default.
+            engines: those of the simulator that run the program of a module of commands, each to the same bytes.
         """
         self.seed = seed
         self.checked: list[str] = []
         self._inputs = None if inputs is None else [np.asarray(array) for array in inputs]
         self._reproducer_dir = Path(reproducer_dir) if reproducer_dir is not None else None
+        self._engines = tuple(engines)
         # results of the module that the last check left: it is the "before" of the next one
         self._last: tuple[bytes, list[np.ndarray]] | None = None
 
@@ -85,8 +94,24 @@ class Validator:
         if problem:
             layer, op = first_difference(old, module, inputs)
             raise self._failure(pass_text, before, inputs, "changed what the module computes", problem, layer=layer, op=op)
+        if operations(module, SEGMENT):
+            self._simulate(pass_text, before, module, inputs, expected)
         self.checked.append(pass_text)
         self._last = (_digest(bytecode(module)), found)
+
+    def _simulate(self, pass_text: str, before: bytes, module: ir.Module, inputs: list[np.ndarray], expected: list[np.ndarray]) -> None:
+        """The program of `module`, from its own bytes: every engine gives what is expected, and no two accesses are without an order."""
+        for engine in self._engines:
+            try:
+                loaded = load(Program.from_bytes(encode(module, target_of(module)).to_bytes()), engine)
+                loaded.check_hazards()
+                found = loaded.run(*inputs)
+            except NpucError as error:
+                what = f"left a program that engine '{engine}' cannot run"
+                raise self._failure(pass_text, before, inputs, what, str(error), layer=error.layer) from error
+            problem = difference(expected, found if isinstance(found, tuple) else (found,))
+            if problem:
+                raise self._failure(pass_text, before, inputs, f"left a program that computes something else on engine '{engine}'", problem)
 
     def _inputs_of(self, module: ir.Module) -> list[np.ndarray]:
         if self._inputs is None:

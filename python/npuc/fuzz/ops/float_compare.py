@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npu.float_compare at random."""
+
+from torch_mlir import ir
+
+from npuc.fuzz.net import Net
+from npuc.ops.float_compare import KINDS
+
+
+def draw(net: Net) -> ir.Value:
+    a = net.value("f32")
+    return net.op("float_compare", a, net.peer(a), kind=net.pick(*KINDS), unordered=net.chance(0.5))

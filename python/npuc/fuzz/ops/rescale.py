@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npu.rescale at random."""
+
+from torch_mlir import ir
+
+from npuc.fuzz.net import Net
+from npuc.ops._checks import RANGES
+from npuc.ops.base import TensorType
+
+
+def draw(net: Net) -> ir.Value:
+    x = net.value("i8", "i8", "ui8", "i16", "i32")
+    source, result = net.type(x).dtype, net.pick("i8", "i8", "ui8", "i16", "i32")
+    largest = {"i8": 2.0, "ui8": 2.0, "i16": 0.01, "i32": 0.03}[source] * {"i8": 1, "ui8": 1, "i16": 100, "i32": 1000}[result]
+    low, high = RANGES[source]
+    return net.op(
+        "rescale", x, output=TensorType((), result), zp_x=net.upto(min(high, 127), max(low, -128)), rescale=net.rescale(largest, dtype=result)
+    )

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npu.rescale_channels at random."""
+
+from torch_mlir import ir
+
+from npuc.fuzz.net import Net
+from npuc.ops.base import TensorType
+
+
+def draw(net: Net) -> ir.Value:
+    x = net.value("i8", "i16", "i32")
+    source, result = net.type(x).dtype, net.pick("i8", "i8", "i16", "i32")
+    largest = {"i8": 2.0, "i16": 0.01, "i32": 0.03}[source] * {"i8": 1, "i16": 100, "i32": 1000}[result]
+    return net.op(
+        "rescale_channels", x, output=TensorType((), result), zp_x=net.zero_point(),
+        rescale=net.rescale(largest, net.type(x).shape[-1], result),
+    )  # fmt: skip

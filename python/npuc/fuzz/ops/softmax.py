@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""npu.softmax at random."""
+
+from torch_mlir import ir
+
+from npuc.fuzz.net import Net
+
+
+def draw(net: Net) -> ir.Value:
+    return net.op("softmax", net.value("i8"), scale=float(net.rng.uniform(0.005, 1.0)))
