@@ -103,7 +103,7 @@ def test_traffic_equals_a_walk_over_the_blocks(height, width, channels, out_chan
     target = replace(target, sram=replace(target.sram, burst_bytes=1))
     assume(block[0] * block[1] * block[2] * 4 <= target.buffers.accumulator_bytes)
     instruction = conv(height, width, channels, out_channels, kernel, stride, batch=batch)
-    work = instruction.work()
+    work = instruction.work(target)
     input_bytes, weight_bytes = walked(work, block, order, target)
     cost = mac_cost(work, block, order, target)
     # one spatial block (or one channel block) stands still by itself: the closed form may only be above what a lucky walk keeps
@@ -126,7 +126,7 @@ def test_traffic_equals_a_walk_over_the_blocks(height, width, channels, out_chan
     ids=lambda instruction: f"{instruction.mnemonic}-{'x'.join(map(str, instruction.ofm.shape))}",
 )
 def test_the_chosen_block_is_within_a_twentieth_of_the_best_of_all(instruction, target):
-    work = instruction.work()
+    work = instruction.work(target)
     granule = target.array.granule
     every = [range(step, -(-extent // step) * step + 1, step) for extent, step in zip(work.out, granule, strict=True)]
     blocks = [(block, order) for block in itertools.product(*every) for order in LoopOrder if not list(block_refusals(work, block, order, target))]

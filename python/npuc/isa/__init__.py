@@ -18,7 +18,15 @@ def all_instructions() -> dict[str, type[Instruction]]:
     """
     for info in pkgutil.iter_modules(__path__):
         importlib.import_module(f"{__name__}.{info.name}")
-    classes = sorted(Instruction.__subclasses__(), key=lambda cls: cls.opcode)
+    classes, queue = [], Instruction.__subclasses__()
+    while queue:
+        cls = queue.pop()
+        # a base of several instructions is none itself
+        below = cls.__subclasses__()
+        queue.extend(below)
+        if not below:
+            classes.append(cls)
+    classes.sort(key=lambda cls: cls.opcode)
     found: dict[str, type[Instruction]] = {}
     opcodes: dict[int, str] = {}
     for cls in classes:

@@ -19,11 +19,12 @@ import enum
 import functools
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from npuc.errors import DoesNotFit
 from npuc.isa import microblocks
-from npuc.isa.base import ArrayWork, Operand, Shape4, Space
+from npuc.isa.base import ArrayWork, Instruction, Operand, Shape4, Space
 from npuc.targets.base import Block, Memory, MicroBlockArray, SpatialArray, Target, ceil_div
 
 
@@ -343,3 +344,37 @@ def output_shape(padded: Shape4, kernel: tuple[int, int], strides: tuple[int, in
     """Output rows and columns of a window walked over a padded view; 0 or less where it does not fit."""
     reach_h, reach_w = (kernel[0] - 1) * dilation[0] + 1, (kernel[1] - 1) * dilation[1] + 1
     return (padded[1] - reach_h) // strides[0] + 1, (padded[2] - reach_w) // strides[1] + 1
+
+
+@dataclass(frozen=True)
+class BlockedInstruction(Instruction):
+    """An instruction of the MAC unit that walks over its output block by block; has the fields block_h, block_w, block_c and loop_order."""
+
+    def work(self, target: Target) -> MacWork:
+        """What the cost depends on."""
+        raise TypeError(f"{type(self).__name__} does not say its work")
+
+    def blocked(self, target: Target) -> Self:
+        """The same instruction with the best block and loop order for `target`."""
+        (height, width, channels), order = choose_block(self.work(target), target)
+        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
+
+    def _blocks(self) -> tuple[Block, LoopOrder]:
+        return (self.block_h, self.block_w, self.block_c), self.loop_order  # type: ignore[attr-defined]
+
+    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
+        """Cycles and port bytes by block and loop order."""
+        found = mac_cost(self.work(target), *self._blocks(), target)
+        return found.busy_cycles, dict(found.traffic)
+
+    def busy_cycles(self, target: Target) -> int:
+        """max(array, output path) with the array's fill."""
+        return self.cost(target)[0]
+
+    def traffic(self, target: Target) -> dict[Space, int]:
+        """Inputs and weights as often as blocks and buffers demand, the output once."""
+        return self.cost(target)[1]
+
+    def array_work(self, target: Target) -> ArrayWork:
+        """All of it."""
+        return array_work(self.work(target), *self._blocks(), target)

@@ -2,24 +2,13 @@
 """Convolution: the MAC unit's main instruction."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from npuc.isa.base import ArrayWork, DType, Instruction, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
-from npuc.isa.blocks import (
-    Layout,
-    LoopOrder,
-    MacWork,
-    array_work,
-    block_refusals,
-    choose_block,
-    dense_params,
-    mac_cost,
-    output_shape,
-    pads_of,
-)
+from npuc.isa.base import DType, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.blocks import BlockedInstruction, Layout, LoopOrder, MacWork, block_refusals, dense_params, output_shape, pads_of
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
 from npuc.numerics.rescale import rescale
@@ -27,7 +16,7 @@ from npuc.targets.base import Target
 
 
 @dataclass(frozen=True)
-class Conv2d(Instruction):
+class Conv2d(BlockedInstruction):
     """out = table[clamp(((sum((x - zp_x) * (w - zp_w)) + bias) * multiplier + round) >> shift) + zp_out, lo, hi) + 128].
 
     Without a table the clamped value itself is the result. An i32 output receives the accumulators themselves, sum + bias. A product
@@ -69,7 +58,7 @@ class Conv2d(Instruction):
             return self.weights.shape
         return self.ofm.shape[3], self.kernel_h, self.kernel_w, self.ifm.shape[3] // max(self.groups, 1)
 
-    def work(self) -> MacWork:
+    def work(self, target: Target) -> MacWork:
         """What the cost depends on."""
         out_channels, kernel_h, kernel_w, in_channels = self.weight_shape
         n, height, width, _ = self.ofm.shape
@@ -80,28 +69,6 @@ class Conv2d(Instruction):
             output_kind="table" if self.table.present else "clamp", params=dense_params(self.scales, self.table),
             weight_bytes=self.weights.elements if self.packed else 0,
         )  # fmt: skip
-
-    def blocked(self, target: Target) -> "Conv2d":
-        """The same instruction with the best block and loop order for `target`."""
-        (height, width, channels), order = choose_block(self.work(), target)
-        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
-
-    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
-        """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
-        found = mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
-        return found.busy_cycles, dict(found.traffic)
-
-    def busy_cycles(self, target: Target) -> int:
-        """max(array, output path) with the array's fill."""
-        return self.cost(target)[0]
-
-    def traffic(self, target: Target) -> dict[Space, int]:
-        """Inputs and weights as often as blocks and buffers demand, the output once."""
-        return self.cost(target)[1]
-
-    def array_work(self, target: Target) -> ArrayWork:
-        """All of it."""
-        return array_work(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
 
     def problems(self) -> Iterator[str]:
         yield from mac_problems(self)
@@ -123,7 +90,7 @@ class Conv2d(Instruction):
 
     def limits(self, target: Target) -> Iterator[str]:
         yield from packing_limits(self.packed, target)
-        yield from block_limits(self, self.work(), target)
+        yield from block_limits(self, self.work(target), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))

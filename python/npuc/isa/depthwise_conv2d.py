@@ -2,13 +2,13 @@
 """Depthwise convolution on the MAC unit."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from npuc.isa.base import ArrayWork, Instruction, Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacWork, array_work, choose_block, dense_params, mac_cost, output_shape, pads_of
+from npuc.isa.base import Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
+from npuc.isa.blocks import BlockedInstruction, Layout, LoopOrder, MacWork, dense_params, output_shape, pads_of
 from npuc.isa.conv2d import block_limits, mac_output, mac_problems
 from npuc.isa.records import shape_problems, unpack_scales
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
@@ -16,7 +16,7 @@ from npuc.targets.base import Target
 
 
 @dataclass(frozen=True)
-class DepthwiseConv2d(Instruction):
+class DepthwiseConv2d(BlockedInstruction):
     """As conv2d, output channel o = c * M + m summing over input channel c alone."""
 
     opcode: ClassVar[int] = 2
@@ -51,7 +51,7 @@ class DepthwiseConv2d(Instruction):
         """1, KH, KW, C * M."""
         return (1, self.kernel_h, self.kernel_w, self.ofm.shape[3]) if self.packed else self.weights.shape
 
-    def work(self) -> MacWork:
+    def work(self, target: Target) -> MacWork:
         """What the cost depends on."""
         _, kernel_h, kernel_w, out_channels = self.weight_shape
         n, height, width, _ = self.ofm.shape
@@ -63,28 +63,6 @@ class DepthwiseConv2d(Instruction):
             output_kind="table" if self.table.present else "clamp", params=dense_params(self.scales, self.table),
             weight_bytes=self.weights.elements if self.packed else 0,
         )  # fmt: skip
-
-    def blocked(self, target: Target) -> "DepthwiseConv2d":
-        """The same instruction with the best block and loop order for `target`."""
-        (height, width, channels), order = choose_block(self.work(), target)
-        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
-
-    def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
-        """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
-        found = mac_cost(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
-        return found.busy_cycles, dict(found.traffic)
-
-    def busy_cycles(self, target: Target) -> int:
-        """max(array, output path) with the array's fill."""
-        return self.cost(target)[0]
-
-    def traffic(self, target: Target) -> dict[Space, int]:
-        """Inputs and weights as often as blocks and buffers demand, the output once."""
-        return self.cost(target)[1]
-
-    def array_work(self, target: Target) -> ArrayWork:
-        """All of it."""
-        return array_work(self.work(), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
 
     def problems(self) -> Iterator[str]:
         yield from mac_problems(self)
@@ -104,7 +82,7 @@ class DepthwiseConv2d(Instruction):
 
     def limits(self, target: Target) -> Iterator[str]:
         yield from packing_limits(self.packed, target)
-        yield from block_limits(self, self.work(), target)
+        yield from block_limits(self, self.work(target), target)
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))

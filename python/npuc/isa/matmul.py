@@ -8,15 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from npuc.isa import microblocks
-from npuc.isa.base import ArrayWork, DType, Instruction, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
-from npuc.isa.blocks import Layout, LoopOrder, MacWork, array_work, choose_block, mac_cost
+from npuc.isa.base import ArrayWork, DType, Operand, Space, Unit, choice, i16, i32, operand, u8, u16
+from npuc.isa.blocks import BlockedInstruction, Layout, LoopOrder, MacWork
 from npuc.isa.conv2d import block_limits, block_problems
 from npuc.isa.records import clamp_problems, dtype_problems, scale_problems, shape_problems, zero_point_problems
 from npuc.targets.base import MicroBlockArray, Target, ceil_div
 
 
 @dataclass(frozen=True)
-class Matmul(Instruction):
+class Matmul(BlockedInstruction):
     """out[b, m, n] = clamp(((sum_k (a - zp_a) * (b - zp_b)) * multiplier + round) >> shift) + zp_out, lo, hi).
 
     An i32 output receives the sums themselves. Strides are free, so a transposed factor is a view. The array takes the rows of `a` as
@@ -57,25 +57,9 @@ class Matmul(Instruction):
             weights=self.b.space, output_kind="clamp",
         )  # fmt: skip
 
-    def blocked(self, target: Target) -> "Matmul":
-        """The same instruction with the best block and loop order for `target`."""
-        (height, width, channels), order = choose_block(self.work(target), target)
-        return replace(self, block_h=height, block_w=width, block_c=channels, loop_order=order)
-
     def cost(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Cycles and port bytes by block and loop order; see `npuc.isa.blocks`."""
-        if isinstance(target.array, MicroBlockArray):
-            return self._in_turn(target)
-        found = mac_cost(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
-        return found.busy_cycles, dict(found.traffic)
-
-    def busy_cycles(self, target: Target) -> int:
-        """max(array, output path) with the array's fill."""
-        return self.cost(target)[0]
-
-    def traffic(self, target: Target) -> dict[Space, int]:
-        """Inputs and weights as often as blocks and buffers demand, the output once."""
-        return self.cost(target)[1]
+        return self._in_turn(target) if isinstance(target.array, MicroBlockArray) else super().cost(target)
 
     def _in_turn(self, target: Target) -> tuple[int, dict[Space, int]]:
         """Machines whose array takes constant weights alone: for each column of b a product with every row of a, then a sum over it."""
@@ -90,7 +74,7 @@ class Matmul(Instruction):
     def array_work(self, target: Target) -> ArrayWork:
         """All of it; where products and sums are taken in turn, the products at the array's full rate, and the rest is the output path's."""
         if not isinstance(target.array, MicroBlockArray):
-            return array_work(self.work(target), (self.block_h, self.block_w, self.block_c), self.loop_order, target)
+            return super().array_work(target)
         macs = self.a.elements * self.b.shape[3]
         return ArrayWork(macs, False, ceil_div(macs, target.array.macs_per_cycle), self.cost(target)[0])
 
