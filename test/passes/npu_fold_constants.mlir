@@ -71,3 +71,15 @@ func.func @scalar() -> tensor<i8> {
   %1 = "npu.reshape"(%0) : (tensor<1x1xi8>) -> tensor<i8>
   return %1 : tensor<i8>
 }
+
+// -----
+
+// What has no value is nothing to compute.
+// CHECK-LABEL: func.func @outside
+// CHECK: "npu.gather"
+func.func @outside() -> tensor<1xi8> {
+  %0 = "npu.constant"() {value = dense<[1, 2]> : tensor<2xi8>} : () -> tensor<2xi8>
+  %1 = "npu.constant"() {value = dense<2> : tensor<1xi32>} : () -> tensor<1xi32>
+  %2 = "npu.gather"(%0, %1) {axis = 0 : i64, batch_dims = 0 : i64} : (tensor<2xi8>, tensor<1xi32>) -> tensor<1xi8>
+  return %2 : tensor<1xi8>
+}

@@ -6,15 +6,18 @@ import re
 import shlex
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from torch_mlir import ir
 
-from npuc import dialects, opt
-from npuc.compiler import encode
+from npuc import dialects, opt, targets
+from npuc.compiler import encode, lower
 from npuc.dialects.attrs import to_attr
 from npuc.errors import HazardError, InternalError, ValidationError
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.sync import Signal, Wait
+from npuc.numerics.rescale import Rescale
+from npuc.ops.base import TensorType
 from npuc.passes import convert_npu_to_npu_cmd, npu_fuse_activations
 from npuc.passes.base import operations, target_of
 from npuc.passes.npu_fuse_pads import NpuFusePads
@@ -191,3 +194,16 @@ def test_forgotten_semaphores_are_a_race_whatever_the_bytes_say(pipeline, monkey
     run_passes(module, pipeline)
     with pytest.raises(HazardError):
         load(encode(module, target_of(module))).check_hazards()
+
+
+def test_convolutions_of_16_bits_are_executed_at_every_level():
+    net = Net(TensorType((1, 6, 5, 4), "i16"))
+    rng, rescale = np.random.default_rng(0), Rescale.from_scales([1e-3], 0, -(1 << 15), (1 << 15) - 1)
+    (x,) = net.inputs
+    for name, shape, bias in (("conv2d", (8, 3, 3, 4), np.int64), ("depthwise_conv2d", (3, 3, 8), np.int32)):
+        weights = net.constant(rng.integers(-127, 128, shape).astype(np.int8))
+        sums = net.constant(rng.integers(-1000, 1000, 8).astype(bias))
+        x = net.op(name, x, weights, sums, output=TensorType((), "i16"), pads=(1, 1, 1, 1), rescale=rescale)
+    checker = Validator(seed=0, engines=("numpy", "auto"))
+    lower(net.returns(x), targets.get("edge-256"), validate=checker)
+    assert checker.checked[-1] == "convert-npu-to-npu-cmd"

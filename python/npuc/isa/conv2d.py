@@ -11,6 +11,7 @@ from npuc.isa.base import DType, Operand, Shape4, Space, Unit, choice, i16, oper
 from npuc.isa.blocks import BlockedInstruction, Layout, LoopOrder, MacWork, block_refusals, dense_params, output_shape, pads_of
 from npuc.isa.records import clamp_problems, dtype_problems, shape_problems, unpack_scales, zero_point_problems
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
+from npuc.numerics import kernels as truth
 from npuc.numerics.rescale import rescale
 from npuc.targets.base import Target
 
@@ -27,7 +28,7 @@ class Conv2d(BlockedInstruction):
     mnemonic: ClassVar[str] = "conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8, ui8 or i16 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [O, KH, KW, C / groups], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
@@ -96,7 +97,7 @@ class Conv2d(BlockedInstruction):
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
         stored = memory[self.weights.space]
         weights = unpacked(self.weights, stored, self.weight_shape, self.zp_w) if self.packed else self.weights.read(stored)
-        acc = kernels.conv2d_acc(
+        acc = suited(kernels, self.ifm).conv2d_acc(
             x=self.ifm.read(memory[self.ifm.space]), w=weights, bias=bias,
             zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             pads=(0, 0, 0, 0), groups=self.groups,
@@ -108,7 +109,7 @@ def mac_problems(instruction: Any) -> Iterator[str]:
     """What every convolution demands of its operands."""
     for name in ("weights", "scales", "table"):
         yield from dtype_problems(name, getattr(instruction, name), DType.I8)
-    yield from dtype_problems("ifm", instruction.ifm, DType.I8, DType.I16, DType.UI8)
+    yield from dtype_problems("ifm", instruction.ifm, DType.I8, DType.I16)
     yield from dtype_problems("ofm", instruction.ofm, DType.I8, DType.I16, DType.I32)
     if instruction.ofm.dtype is not DType.I8 and instruction.table.present:
         yield f"a table is present with an {instruction.ofm.dtype.name.lower()} output, wanted none: it looks up i8"
@@ -133,6 +134,11 @@ def block_limits(instruction: Any, work: MacWork, target: Target) -> Iterator[st
         yield f"activations have {work.ifm.element} bytes, the array of {target.name} takes {max(target.array.activation_steps)}"
         return
     yield from block_refusals(work, (instruction.block_h, instruction.block_w, instruction.block_c), instruction.loop_order, target)
+
+
+def suited(kernels: Any, ifm: Operand) -> Any:
+    """The kernels for an input of this type: those of an engine take i8, and the truth computes the rest."""
+    return kernels if ifm.dtype is DType.I8 else truth
 
 
 def mac_output(instruction: Any, memory: dict[Space, np.ndarray], acc: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> None:

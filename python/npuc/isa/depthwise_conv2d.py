@@ -9,7 +9,7 @@ import numpy as np
 
 from npuc.isa.base import Operand, Shape4, Space, Unit, choice, i16, operand, u8, u16
 from npuc.isa.blocks import BlockedInstruction, Layout, LoopOrder, MacWork, dense_params, output_shape, pads_of
-from npuc.isa.conv2d import block_limits, mac_output, mac_problems
+from npuc.isa.conv2d import block_limits, mac_output, mac_problems, suited
 from npuc.isa.records import shape_problems, unpack_scales
 from npuc.isa.weights import PACKED_DOC, packing_limits, packing_problems, unpacked
 from npuc.targets.base import Target
@@ -23,7 +23,7 @@ class DepthwiseConv2d(BlockedInstruction):
     mnemonic: ClassVar[str] = "depthwise_conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8, ui8 or i16 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [1, KH, KW, C * M], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, C * M, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
@@ -87,7 +87,7 @@ class DepthwiseConv2d(BlockedInstruction):
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:
         bias, multiplier, shift = unpack_scales(self.scales.read(memory[self.scales.space]))
         stored = memory[self.weights.space]
-        acc = kernels.depthwise_acc(
+        acc = suited(kernels, self.ifm).depthwise_acc(
             x=self.ifm.read(memory[self.ifm.space]), w=self._unpacked(stored) if self.packed else self.weights.read(stored)[0], bias=bias,
             zp_x=self.zp_x, zp_w=self.zp_w, strides=(self.stride_h, self.stride_w), dilation=(self.dilation_h, self.dilation_w),
             pads=(0, 0, 0, 0),

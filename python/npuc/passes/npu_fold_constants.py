@@ -3,7 +3,7 @@
 
 Any npu op whose operands are all `npu.constant` becomes an `npu.constant` of its reference's value: transposed or reshaped weights,
 padded or quantized tables. A result larger than its operands and larger than `max-kib` stays an op (a broadcast or a pad would
-blow the program up). `arith.constant` tensors that npu ops read become `npu.constant` first.
+blow the program up), and so does an op that has no value for these operands. `arith.constant` tensors that npu ops read become `npu.constant` first.
 """
 
 from dataclasses import dataclass
@@ -54,7 +54,11 @@ def _fold(op: ir.Operation, rewriter: rewrite.PatternRewriter, max_bytes: int) -
     spec = spec_of(op)
     if spec.output.bytes > max(max_bytes, sum(tensor.bytes for tensor in spec.inputs)):
         return True
-    result = spec.reference(*(constant_value(value) for value in op.operands))
+    try:
+        result = spec.reference(*(constant_value(value) for value in op.operands))
+    except ValueError:
+        # no such value: an index outside, a division by 0. That is an error for who runs it
+        return True
     with rewriter.ip:
         # not ascontiguousarray: it gives a tensor without dimensions one
         made = build_constant(np.array(result, order="C"), loc=op.location)
