@@ -23,6 +23,8 @@ from npuc.ops.base import NUMPY_DTYPES, TensorType
 # Larger results are drawn anew: a thousand small networks find more than ten large ones.
 MAX_ELEMENTS = 6000
 MAX_RANK = 6
+# What most ops take, in the proportion that networks have them.
+ACTIVATIONS = ("i8", "i8", "i8", "i8", "i16")
 # How often an operand is a constant where it need not be.
 _CONSTANT = 0.07
 # How often a value that nobody reads yet is preferred, so that a network is one network.
@@ -185,6 +187,10 @@ class Net:
             shape[int(self.rng.integers(rank))] *= factor
             elements //= factor
         return tuple(shape)
+
+    def has(self, dtype: str) -> bool:
+        """Whether there is a value of the element type."""
+        return any(self.type(value).dtype == dtype for value in self.pool)
 
     def image(self, *dtypes: str) -> ir.Value:
         """A value of four dimensions, most often [N, H, W, C] as a network has it."""

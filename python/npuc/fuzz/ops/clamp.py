@@ -3,9 +3,12 @@
 
 from torch_mlir import ir
 
-from npuc.fuzz.net import Net
+from npuc.fuzz.net import ACTIVATIONS, Net
+from npuc.ops._checks import RANGES
 
 
 def draw(net: Net) -> ir.Value:
-    lo, hi = sorted((net.upto(127, -128), net.upto(127, -128)))
-    return net.op("clamp", net.value("i8"), lo=lo, hi=net.pick(hi, 127))
+    x = net.value(*ACTIVATIONS)
+    low, high = RANGES[net.type(x).dtype]
+    lo, hi = sorted((net.upto(high, low), net.upto(high, low)))
+    return net.op("clamp", x, lo=lo, hi=net.pick(hi, high))

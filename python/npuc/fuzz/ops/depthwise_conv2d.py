@@ -3,18 +3,20 @@
 
 from torch_mlir import ir
 
-from npuc.fuzz.net import Net
+from npuc.fuzz.net import ACTIVATIONS, Net
+from npuc.fuzz.ops._products import products
 from npuc.ops.base import TensorType
 
 
 def draw(net: Net) -> ir.Value:
-    x = net.image()
+    x = net.image(*ACTIVATIONS)
     _, height, width, channels = net.type(x).shape
     out = channels * net.pick(1, 1, 1, 2, 3)
     (kh, sh, dh, top, bottom), (kw, sw, dw, left, right) = net.window(height), net.window(width)
-    weights, bias = net.constant(net.array(TensorType((kh, kw, out), "i8"))), net.constant(net.array(TensorType((out,), "i32")))
+    dtype, sums, factor = products(net, x)
+    weights, bias = net.constant(net.array(TensorType((kh, kw, out), "i8"))), net.constant(net.array(TensorType((out,), sums)))
     return net.op(
-        "depthwise_conv2d", x, weights, bias, output=TensorType((), "i32" if net.chance(0.1) else "i8"), strides=(sh, sw), dilation=(dh, dw),
+        "depthwise_conv2d", x, weights, bias, output=TensorType((), sums if net.chance(0.1) else dtype), strides=(sh, sw), dilation=(dh, dw),
         pads=(top, bottom, left, right), zp_x=net.zero_point(), zp_w=net.pick(0, 0, net.zero_point()),
-        rescale=net.rescale(0.3 / (kh * kw) ** 0.5 / 30, net.pick(1, out)),
+        rescale=net.rescale(factor / (kh * kw) ** 0.5, net.pick(1, out), dtype),
     )  # fmt: skip

@@ -9,10 +9,11 @@ from npuc.ops.base import TensorType
 
 
 def draw(net: Net) -> ir.Value:
-    x = net.value("i8", "i8", "ui8", "i16", "i32")
+    x = net.value("i8", "i8", "ui8", "i16", "i32", *(("i64",) if net.has("i64") else ()))
     source, result = net.type(x).dtype, net.pick("i8", "i8", "ui8", "i16", "i32")
-    largest = {"i8": 2.0, "ui8": 2.0, "i16": 0.01, "i32": 0.03}[source] * {"i8": 1, "ui8": 1, "i16": 100, "i32": 1000}[result]
-    low, high = RANGES[source]
+    largest = {"i8": 2.0, "ui8": 2.0, "i16": 0.01, "i32": 0.03, "i64": 0.001}[source] * {"i8": 1, "ui8": 1, "i16": 100, "i32": 1000}[result]
+    # an accumulator has no zero point
+    low, high = RANGES.get(source, (0, 0))
     return net.op(
         "rescale", x, output=TensorType((), result), zp_x=net.upto(min(high, 127), max(low, -128)), rescale=net.rescale(largest, dtype=result)
     )

@@ -3,11 +3,11 @@
 
 from torch_mlir import ir
 
-from npuc.fuzz.net import Net
+from npuc.fuzz.net import ACTIVATIONS, Net
 
 
 def draw(net: Net) -> ir.Value:
-    x = net.image()
+    x = net.image(*ACTIVATIONS)
     _, height, width, _ = net.type(x).shape
     (scale_y, offset_y, border_y), (scale_x, offset_x, border_x) = _dimension(net, height), _dimension(net, width)
     return net.op(

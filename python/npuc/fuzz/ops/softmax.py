@@ -3,8 +3,8 @@
 
 from torch_mlir import ir
 
-from npuc.fuzz.net import Net
+from npuc.fuzz.net import ACTIVATIONS, Net
 
 
 def draw(net: Net) -> ir.Value:
-    return net.op("softmax", net.value("i8"), scale=float(net.rng.uniform(0.005, 1.0)))
+    return net.op("softmax", net.value(*ACTIVATIONS), scale=float(net.rng.uniform(0.005, 1.0)))

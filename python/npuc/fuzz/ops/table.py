@@ -8,4 +8,6 @@ from npuc.ops.base import TensorType
 
 
 def draw(net: Net) -> ir.Value:
-    return net.op("table", net.value("i8"), net.constant(net.array(TensorType((256,), "i8"))))
+    # a table of 16 bits is a large constant
+    dtype = "i16" if net.chance(0.05) else "i8"
+    return net.op("table", net.value(dtype), net.constant(net.array(TensorType((256 if dtype == "i8" else 1 << 16,), dtype))))
