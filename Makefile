@@ -9,6 +9,7 @@
 #   make golden   writes the golden files anew: look at the diff before committing it
 #   make bench    the figures of the notes: compile time, cycles, accuracy
 #   make fuzz     10,000 random networks through every level and engine; FUZZ="--graphs 500 --seed 7" chooses
+#   make hostile  20,000 damaged files before every front door
 #   make tosa     TOSA's own test cases, a random sample, against its reference model
 #   make docs     generated reference pages
 #   make wheel    builds a wheel and tries it in an empty environment
@@ -29,7 +30,7 @@ TEST_PROCESSES ?= 2
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard README.md) LICENSE THIRD_PARTY.md \
   $(shell find python dialects lib \( -name __pycache__ -o -name '_native*' -o -path python/npuc/dialects \) -prune -o \( -type d -o -type f \) -print)
 
-.PHONY: help demo test sanitize check golden bench fuzz tosa docs wheel clean
+.PHONY: help demo test sanitize check golden bench fuzz hostile tosa docs wheel clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -106,6 +107,9 @@ $(VENV)-tosa/tosa.stamp: constraints.txt
 FUZZ ?= --graphs 10000
 fuzz: $(DEV)
 	$(BIN)/npuc fuzz $(FUZZ) --workers $(TEST_PROCESSES) --output-dir out/fuzz
+
+hostile: $(DEV)
+	$(BIN)/python bench/hostile.py --workers $(TEST_PROCESSES)
 
 tosa: $(DEV) $(VENV)-tosa/tosa.stamp
 	$(BIN)/python bench/tosa_conformance.py --sample 200 --workers $(TEST_PROCESSES)

@@ -11,3 +11,8 @@ def answer(case):
     if case["how"] == "sleep":
         time.sleep(60)
     return {"said": case["how"]}
+
+
+def hostile_answer(case):
+    """File 0 brings the process down."""
+    return answer({"how": "abort" if case["number"] == 0 else "well"}) | {"outcome": "accepted", "harm": ""}
