@@ -10,6 +10,7 @@ from npuc import dialects
 from npuc.errors import DoesNotFit
 from npuc.isa.program import HostSegment
 from npuc.passes.base import target_of
+from npuc.passes.pipeline import run_passes
 from samples.networks import NAMED, SRAM_KIB, TARGETS, Net, i8, right_or_refused, run_levels, set_target, unsigned
 
 
@@ -67,6 +68,17 @@ def test_bytes_without_a_sign_come_and_go_on_machines_that_know_them(sram_kib):
     found = run_levels(unsigned(), "u65-512-dram", sram_kib)
     assert {value.dtype.name for value in (*found.inputs, *found.outputs)} == {"uint8"}
     assert not [segment for segment in found.program.segments if isinstance(segment, HostSegment)]
+
+
+@pytest.mark.parametrize("sram_kib", [None, 4])
+def test_a_convolution_reads_bytes_without_a_sign_itself(sram_kib):
+    module = unsigned()
+    set_target(module, "u65-512-dram", sram_kib)
+    run_passes(module, ["npu-fuse-signs"])
+    assert str(module).count('"npu.conv2d"(%arg0') == 1
+    found = run_levels(module, "u65-512-dram", sram_kib)
+    assert not [segment for segment in found.program.segments if isinstance(segment, HostSegment)]
+    assert [layer.op for layer in found.program.layers] == ["conv2d", "conv2d", "rescale"]
 
 
 def test_other_machines_leave_bytes_without_a_sign_to_the_host():

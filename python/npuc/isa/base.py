@@ -23,7 +23,7 @@ class Space(enum.IntEnum):
 
 
 class DType(enum.IntEnum):
-    """Element types; bf16 and f32 are reserved. ui8 is known to rescale alone, on machines that say so."""
+    """Element types; bf16 and f32 are reserved. ui8 is known to rescale, and to convolutions as their input, on machines that say so."""
 
     I8 = 0
     I16 = 1

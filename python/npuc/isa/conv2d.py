@@ -28,7 +28,7 @@ class Conv2d(BlockedInstruction):
     mnemonic: ClassVar[str] = "conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8, ui8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [O, KH, KW, C / groups], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, O, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")
@@ -109,7 +109,7 @@ def mac_problems(instruction: Any) -> Iterator[str]:
     """What every convolution demands of its operands."""
     for name in ("weights", "scales", "table"):
         yield from dtype_problems(name, getattr(instruction, name), DType.I8)
-    yield from dtype_problems("ifm", instruction.ifm, DType.I8, DType.I16)
+    yield from dtype_problems("ifm", instruction.ifm, DType.I8, DType.I16, DType.UI8)
     yield from dtype_problems("ofm", instruction.ofm, DType.I8, DType.I16, DType.I32)
     if instruction.ofm.dtype is not DType.I8 and instruction.table.present:
         yield f"a table is present with an {instruction.ofm.dtype.name.lower()} output, wanted none: it looks up i8"

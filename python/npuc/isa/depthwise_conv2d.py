@@ -23,7 +23,7 @@ class DepthwiseConv2d(BlockedInstruction):
     mnemonic: ClassVar[str] = "depthwise_conv2d"
     unit: ClassVar[Unit] = Unit.MAC
 
-    ifm: Operand = operand("input i8 or i16 [N, H, W, C], may be padded", role="in")
+    ifm: Operand = operand("input i8, ui8 or i16 [N, H, W, C], may be padded", role="in")
     weights: Operand = operand("weights i8 [1, KH, KW, C * M], or their packed stream", role="in")
     scales: Operand = operand("one 10-byte record a channel (bias i32, multiplier i32, shift u16): i8 [1, 1, C * M, 10]", role="in")
     table: Operand = operand("256 entries i8 applied to the clamped result: i8 [1, 1, 1, 256]", role="in?")

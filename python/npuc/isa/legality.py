@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from npuc.isa.base import Command, Instruction, Operand, Space, Unit
+from npuc.isa.records import limits as value_limits
 from npuc.targets.base import Target
 
 MAX_EXTENT = 1 << 24
@@ -64,8 +65,8 @@ def operand_problems(view: Operand, role: str, unit: Unit, target: Target, sizes
     if not view.wrap_rows and view.first_row:
         yield f"first row is {view.first_row} without a ring, wanted 0"
         return
-    bits = view.dtype.bytes * 8 - 1
-    if not -(1 << bits) <= view.pad_value < 1 << bits:
+    low, high = value_limits(view.dtype)
+    if not low <= view.pad_value <= high:
         yield f"pad value is {view.pad_value}, wanted an {view.dtype.name.lower()}"
     if any(stride % view.dtype.bytes for stride in view.strides) or view.base % view.dtype.bytes:
         yield f"base {view.base} or strides {view.strides} are no multiples of {view.dtype.bytes} bytes"

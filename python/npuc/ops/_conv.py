@@ -22,9 +22,9 @@ _MAX_PACKED_KERNEL = 255
 def operand_problems(
     operands: tuple[TensorType, ...], output: TensorType, channels: int, zp_x: int, zp_w: int, rescale: Rescale
 ) -> Iterator[str]:
-    """Input i8 or i16, weights i8, bias i32 or i64 [channels], a result that follows from them, zero points and rescale in range."""
+    """Input i8, ui8 or i16, weights i8, bias i32 or i64 [channels], a result that follows from them, zero points and rescale in range."""
     x, weights, bias = operands
-    wrong = [*dtype_is("input", x, *ACTIVATIONS), *dtype_is("bias", bias, "i32", "i64")]
+    wrong = [*dtype_is("input", x, *ACTIVATIONS, "ui8"), *dtype_is("bias", bias, "i32", "i64")]
     yield from wrong
     if wrong:
         return

@@ -23,7 +23,7 @@ from npuc.targets.base import Target
 class Conv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j,c of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, c] - zp_x) * (k[o,i,j,c] - zp_w)).
 
-    input i8 or i16 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 or i64 [O] -> i8 or i16 [N, OH, OW, O]; or -> the bias's
+    input i8, ui8 or i16 [N, H, W, C], weights i8 [O, KH, KW, C / groups], bias i32 or i64 [O] -> i8 or i16 [N, OH, OW, O]; or -> the bias's
     type: the accumulators, and the rescale has no meaning. Output channel o reads the input channels of its group o // (O / groups).
     Positions outside the image contribute 0. OH = floor((H + top + bottom - reach) / sh) + 1, reach = (KH - 1) * dh + 1; rows that the
     stride never reaches stay unread.
@@ -102,7 +102,7 @@ class Conv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from activation_types(self, target, "i32")
+        yield from activation_types(self, target, "ui8", "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation, self.groups)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:

@@ -23,7 +23,7 @@ from npuc.targets.base import Target
 class DepthwiseConv2d(OpSpec):
     """y[n,h,w,o] = rescale(bias[o] + sum over i,j of (x[n, h*sh - top + i*dh, w*sw - left + j*dw, o // M] - zp_x) * (k[i,j,o] - zp_w)).
 
-    input i8 or i16 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 or i64 [C * M] -> i8 or i16 [N, OH, OW, C * M]; or -> the bias's
+    input i8, ui8 or i16 [N, H, W, C], weights i8 [KH, KW, C * M], bias i32 or i64 [C * M] -> i8 or i16 [N, OH, OW, C * M]; or -> the bias's
     type: the accumulators, and the rescale has no meaning. Positions outside the image contribute 0. OH as in conv2d.
     """
 
@@ -92,7 +92,7 @@ class DepthwiseConv2d(OpSpec):
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from activation_types(self, target, "i32")
+        yield from activation_types(self, target, "ui8", "i32")
         yield from _conv.field_limits(target, self.strides, self.dilation)
 
     def limits_with_params(self, target: Target, weights: np.ndarray, bias: np.ndarray) -> Iterator[Refusal]:
