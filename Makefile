@@ -8,6 +8,7 @@
 #   make check    ruff, pyright, import-linter, house tests
 #   make golden   writes the golden files anew: look at the diff before committing it
 #   make bench    the figures of the notes: compile time, cycles, accuracy
+#   make performance   docs/performance.md, measured anew
 #   make fuzz     10,000 random networks through every level and engine; FUZZ="--graphs 500 --seed 7" chooses
 #   make hostile  20,000 damaged files before every front door
 #   make tosa     TOSA's own test cases, a random sample, against its reference model
@@ -30,7 +31,7 @@ TEST_PROCESSES ?= 2
 SOURCES := pyproject.toml CMakeLists.txt $(wildcard README.md) LICENSE THIRD_PARTY.md \
   $(shell find python dialects lib \( -name __pycache__ -o -name '_native*' -o -path python/npuc/dialects \) -prune -o \( -type d -o -type f \) -print)
 
-.PHONY: help demo test sanitize check golden bench fuzz hostile tosa docs wheel clean
+.PHONY: help demo test sanitize check golden bench performance fuzz hostile tosa docs wheel clean
 help:
 	@sed -n 's/^#   //p' Makefile
 
@@ -103,6 +104,10 @@ $(VENV)-tosa/tosa.stamp: constraints.txt
 	$(PYTHON) -m venv $(VENV)-tosa
 	$(VENV)-tosa/bin/python -m pip --disable-pip-version-check install --quiet "$$(grep '^tosa-tools==' constraints.txt)"
 	@touch $@
+
+# Beside what Vela reported when bench/vela_outcomes.csv was written: `$(BIN)/python bench/performance.py --vela PATH` runs it anew.
+performance: $(DEV)
+	$(BIN)/python bench/performance.py
 
 FUZZ ?= --graphs 10000
 fuzz: $(DEV)

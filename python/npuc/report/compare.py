@@ -252,7 +252,7 @@ def to_svg(found: Sequence[Comparison]) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif" font-size="12">',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
-        f'<text x="12" y="22" font-size="15" fill="#222222">{escaped(preset)}: cycles over the network bound (logarithmic; 1 cannot be beaten)</text>',
+        f'<text x="12" y="22" font-size="15" fill="#222222">{escaped(preset)}: cycles over the network bound (logarithmic)</text>',
     ]
     for left, colour, name in ((_LEFT, _THEIRS, "Vela, best mode"), (_LEFT + 140, _OURS, "npuc")):
         parts.append(f'<rect x="{left}" y="34" width="12" height="12" fill="{colour}"/><text x="{left + 18}" y="45" fill="#222222">{name}</text>')
