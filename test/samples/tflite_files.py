@@ -31,6 +31,7 @@ class Tensor:
     axis: int = 0
     name: str = ""
     signature: tuple[int, ...] | None = None
+    variable: bool = False
 
     @classmethod
     def constant(cls, value: Any, dtype: str, scale: Any = None, zero_point: Any = 0, axis: int = 0) -> "Tensor":
@@ -48,13 +49,14 @@ class Op:
     options: str = ""
     fields: dict[str, Any] = field(default_factory=dict)
     version: int = 1
+    intermediates: Sequence[Tensor] = ()
 
 
 def network(ops: Sequence[Op], inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bytes:
     """The bytes of a file with one subgraph."""
     b = flatbuffers.Builder(1024)
     tensors: list[Tensor] = []
-    for one in (*inputs, *(t for op in ops for t in (*op.inputs, *op.outputs))):
+    for one in (*inputs, *(t for op in ops for t in (*op.inputs, *op.outputs, *op.intermediates))):
         if one is not None and one not in tensors:
             tensors.append(one)
     number = {id(one): i for i, one in enumerate(tensors)}
@@ -110,6 +112,8 @@ def _tensor(b: Any, one: Tensor, buffer: int, name: str) -> int:
     tflite.TensorAddType(b, getattr(tflite.TensorType, one.dtype))
     tflite.TensorAddBuffer(b, buffer)
     tflite.TensorAddName(b, text)
+    if one.variable:
+        tflite.TensorAddIsVariable(b, True)
     if signature is not None:
         tflite.TensorAddShapeSignature(b, signature)
     if quantization is not None:
@@ -129,6 +133,7 @@ def _operator_code(b: Any, kind: str, version: int) -> int:
 def _operator(b: Any, op: Op, code: int, number: dict[int, int]) -> int:
     inputs = _ints(b, [-1 if t is None else number[id(t)] for t in op.inputs])
     outputs = _ints(b, [number[id(t)] for t in op.outputs])
+    intermediates = _ints(b, [number[id(t)] for t in op.intermediates]) if op.intermediates else None
     options = None
     if op.options:
         values = {key: _ints(b, value) if isinstance(value, (list, tuple)) else value for key, value in op.fields.items()}
@@ -140,6 +145,8 @@ def _operator(b: Any, op: Op, code: int, number: dict[int, int]) -> int:
     tflite.OperatorAddOpcodeIndex(b, code)
     tflite.OperatorAddInputs(b, inputs)
     tflite.OperatorAddOutputs(b, outputs)
+    if intermediates is not None:
+        tflite.OperatorAddIntermediates(b, intermediates)
     if options is not None:
         tflite.OperatorAddBuiltinOptionsType(b, getattr(tflite.BuiltinOptions, op.options))
         tflite.OperatorAddBuiltinOptions(b, options)

@@ -501,6 +501,49 @@ def gather(rng: Rng, x: Tensor) -> bytes:
     return one("GATHER", (x, Tensor.constant(np.arange(start, start + count), "INT32")), y, "GatherOptions", 2, Axis=axis)
 
 
+# recurrent -----------------------------------------------------------------------------------------
+
+
+def lstm(rng: Rng) -> bytes:
+    """With an input gate or without one, batch first or time first."""
+    batch, steps, depth, cells = upto(rng, 2), upto(rng, 4), upto(rng, 12), upto(rng, 8)
+    major, coupled = bool(rng.random() < 0.5), bool(rng.random() < 0.3)
+    x = quantized(rng, *((steps, batch) if major else (batch, steps)), depth)
+    x.scale = scale(rng, 0.005, 0.05)
+    hidden = quantized(rng, batch, cells)
+    hidden.scale = scale(rng, 0.004, 0.01)
+    state = Tensor((batch, cells), "INT8", hidden.scale, hidden.zero_point, variable=True)
+    cell = Tensor((batch, cells), "INT16", 2.0 ** -upto(rng, 14, 10), 0, variable=True)
+
+    def weights(count: int) -> list[Tensor | None]:
+        made = [Tensor.constant(rng.integers(-127, 128, (cells, count)), "INT8", scale(rng, 0.002, 0.03), 0) for _ in range(4)]
+        return [None if coupled and i == 0 else one for i, one in enumerate(made)]
+
+    from_input, from_state = weights(depth), weights(cells)
+    biases = [
+        None if w is None else Tensor.constant(rng.integers(-3000, 3000, cells), "INT32", float(np.float32(w.scale * x.scale))) for w in from_input
+    ]
+    inside = [Tensor((1,), "INT16", 2.0**-12, 0) for _ in range(4)] + [Tensor((1,), "INT8", hidden.scale, hidden.zero_point)]
+    y = Tensor((*((steps, batch) if major else (batch, steps)), cells), "INT8", hidden.scale, hidden.zero_point)
+    operands = [x, *from_input, *from_state, None, None, None, *biases, None, None, state, cell, None, None, None, None]
+    fields = {"FusedActivationFunction": 4, "TimeMajor": major, "CellClip": pick(rng, 0.0, 0.0, 1.5)}
+    op = Op("UNIDIRECTIONAL_SEQUENCE_LSTM", operands, (y,), "UnidirectionalSequenceLSTMOptions", fields, 1, inside)
+    return network([op], [x], [y])
+
+
+def svdf(rng: Rng) -> bytes:
+    batch, depth, rank, units, memory = upto(rng, 2), upto(rng, 20), upto(rng, 3), upto(rng, 6), upto(rng, 5)
+    x = quantized(rng, batch, depth)
+    x.scale = scale(rng, 0.005, 0.05)
+    features = Tensor.constant(rng.integers(-127, 128, (units * rank, depth)), "INT8", scale(rng, 0.002, 0.02), 0)
+    time = Tensor.constant(rng.integers(-32767, 32768, (units * rank, memory)), "INT16", scale(rng, 0.0001, 0.001), 0)
+    state = Tensor((batch, memory * units * rank), "INT16", scale(rng, 0.00005, 0.001), 0, variable=True)
+    bias = Tensor.constant(rng.integers(-30000, 30000, units), "INT32", 0.001) if rng.random() < 0.8 else None
+    y = quantized(rng, batch, units)
+    fields = {"Rank": rank, "FusedActivationFunction": 1}
+    return network([Op("SVDF", (x, features, time, bias, state), (y,), "SVDFOptions", fields, 3)], [x], [y])
+
+
 def cast(rng: Rng) -> bytes:
     """Of codes, which end a program as wider integers."""
     result = pick(rng, "INT16", "INT32")
@@ -537,5 +580,5 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth, "INT8", "UINT8"),
     "DEPTH_TO_SPACE": moved(depth_to_space, "INT8", "UINT8"),
     "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max, "INT8", "UINT8"),
-    "CAST": cast,
+    "CAST": cast, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm, "SVDF": svdf,
 }  # fmt: skip

@@ -130,6 +130,20 @@ def test_activations_of_sixteen_bits_run_on_the_array_where_their_sums_fit(count
     assert_equal(program.run(x), Oracle(path.read_bytes()).run(x))
 
 
+@pytest.mark.parametrize(("kind", "target", "devices"), [
+    ("UNIDIRECTIONAL_SEQUENCE_LSTM", "edge-256", {"npu"}), ("UNIDIRECTIONAL_SEQUENCE_LSTM", "pico-64", {"npu", "host"}), ("SVDF", "edge-256", {"npu", "host"}),
+])  # fmt: skip
+def test_a_layer_with_a_state_begins_anew_in_every_run(kind, target, devices, tmp_path):
+    """A table of 16-bit values is too large for the small machine; the sum of an SVDF's parts has no bound that fits 32 bits."""
+    data, inputs, wanted = sample(kind, 3)
+    path = tmp_path / "net.tflite"
+    path.write_bytes(data)
+    program = npuc.compile(path, target=target)
+    assert {layer.device for layer in program.program.layers} == devices
+    for _ in range(2):
+        assert_equal(program.run(*inputs), wanted)
+
+
 def test_other_bytes_are_no_tflite_file(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(b"PK\x03\x04 something else")

@@ -49,17 +49,23 @@ class Binary(OpSpec):
 
     def malformed(self) -> Iterator[str]:
         a, b = self.inputs
-        wrong = [*dtype_is("a", a, *ACTIVATIONS), *dtype_is("b", b, a.dtype), *dtype_is("result", self.output, *ACTIVATIONS)]
+        wrong = [*self.mistyped(), *dtype_is("result", self.output, *ACTIVATIONS)]
         yield from wrong
         if wrong:
             return
-        for name, zero_point in (("zp_a", self.zp_a), ("zp_b", self.zp_b)):
-            yield from in_range(name, zero_point, a.dtype)
+        for name, zero_point, tensor in (("zp_a", self.zp_a, a), ("zp_b", self.zp_b, b)):
+            yield from in_range(name, zero_point, tensor.dtype)
         yield from rescale_ok(self.rescale, (1,), self.output.dtype)
         try:
             np.broadcast_shapes(a.shape, b.shape)
         except ValueError:
             yield f"operands are {a} and {b}, wanted shapes that broadcast"
+
+    def mistyped(self) -> Iterator[str]:
+        """The inputs have types that the op takes."""
+        a, b = self.inputs
+        yield from dtype_is("a", a, *ACTIVATIONS)
+        yield from dtype_is("b", b, a.dtype)
 
     def infer(self) -> TensorType:
         return TensorType(tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs))), self.output.dtype)

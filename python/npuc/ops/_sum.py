@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from npuc.numerics.scales import quantize_scale
-from npuc.ops._checks import RANGES, scale_ok
+from npuc.ops._checks import ACTIVATIONS, RANGES, activation_types, at_most_rank_4, dtype_is, scale_ok
 from npuc.ops._elementwise import UNIT_SCALE, Binary, scaled
 from npuc.ops.base import Refusal, param
 from npuc.targets.base import Target
@@ -30,15 +30,29 @@ class Sum(Binary):
         if not 0 <= self.left_shift <= HEADROOM_BITS:
             yield f"left_shift is {self.left_shift}, wanted 0..{HEADROOM_BITS}"
 
+    def mistyped(self) -> Iterator[str]:
+        """Activations, or sums on their way to one: each input of a type of its own."""
+        for name, tensor in zip(self.operand_names, self.inputs, strict=True):
+            yield from dtype_is(name, tensor, *ACTIVATIONS, "i32")
+
     def limits(self, target: Target) -> Iterator[Refusal]:
-        yield from super().limits(target)
+        yield from activation_types(self, target, "i32")
+        yield from at_most_rank_4(self)
+        yield from self._zero_points()
         yield from self._headroom()
+
+    def _zero_points(self) -> Iterator[Refusal]:
+        """The zero points of the inputs are 16-bit fields."""
+        for zero_point in (self.zp_a, self.zp_b):
+            if not -(1 << 15) <= zero_point < 1 << 15:
+                yield Refusal("the zero point is a 16-bit field", str(zero_point), "-32768..32767")
 
     def _headroom(self) -> Iterator[Refusal]:
         """The sum of the rescaled inputs fits i32: (2**bits - 1) * 2**left_shift * (real scale of a + of b), rounded up."""
-        low, high = RANGES[self.inputs[0].dtype]
-        reach = max(max(zero - low, high - zero) for zero in (self.zp_a, self.zp_b)) << self.left_shift
-        largest = sum(reach * multiplier / 2.0**shift + 1 for multiplier, shift in (self.scale_a, self.scale_b))
+        largest = 0.0
+        for tensor, zero, (multiplier, shift) in zip(self.inputs, (self.zp_a, self.zp_b), (self.scale_a, self.scale_b), strict=True):
+            low, high = RANGES[tensor.dtype]
+            largest += (max(zero - low, high - zero) << self.left_shift) * multiplier / 2.0**shift + 1
         if largest > (1 << 31) - 1:
             yield Refusal("the sum of the rescaled inputs fits i32", f"{largest:.0f}", "at most 2147483647: less headroom")
 

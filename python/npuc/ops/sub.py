@@ -14,7 +14,7 @@ from npuc.ops._sum import Sum
 class Sub(Sum):
     """y = rescale(scale_a(a - zp_a) - scale_b(b - zp_b)), scale(v) = ((v << left_shift) * multiplier + round) >> shift.
 
-    a, b i8 or i16 of one type -> i8 or i16, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom
+    a, b i8, i16 or i32, each for itself -> i8 or i16, shapes broadcast. The scales bring both to a common i32 scale with 20 bits of headroom
     (i16: 15); `sum_scales` makes them.
     """
 

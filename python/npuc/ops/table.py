@@ -9,7 +9,7 @@ import numpy as np
 
 from npuc.isa import table as isa
 from npuc.isa.base import Instruction, Operand
-from npuc.ops._checks import ACTIVATIONS, activation_types, at_most_rank_4, dtype_is, type_is
+from npuc.ops._checks import ACTIVATIONS, activation_types, at_most, at_most_rank_4, dtype_is, type_is
 from npuc.ops._elementwise import Map
 from npuc.ops._views import blob_part
 from npuc.ops.base import Refusal
@@ -41,6 +41,12 @@ class Table(Map):
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from activation_types(self, target)
         yield from at_most_rank_4(self)
+        yield from self._room(target)
+
+    def _room(self, target: Target) -> Iterator[Refusal]:
+        """A table of 16-bit values takes at most half of the SRAM, which holds rows beside it."""
+        if self.inputs[0].dtype == "i16":
+            yield from at_most("a table of 16-bit values takes at most half of the SRAM", self.param_bytes(), target.sram.bytes // 2)
 
     def param_bytes(self) -> int:
         return self.inputs[1].bytes

@@ -64,6 +64,7 @@ class FileOp:
         options: the fields of its options table by the schema's names; empty where there is none.
         options_kind: the name of that table.
         custom: the bytes of a custom op's options.
+        intermediates: indices of tensors that only say how values inside the operator are quantized.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class FileOp:
     options: dict[str, Any]
     options_kind: str
     custom: bytes = b""
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -258,9 +260,12 @@ def _op(op: Any, codes: list[str], tensors: int) -> FileOp:
     outputs = _indices(op, "Outputs", tensors, f"outputs of {codes[index]}")
     if min(outputs, default=-1) < 0:
         raise ImportFailed(f"an operator {codes[index]} has no output", found=outputs)
+    intermediates = _indices(op, "Intermediates", tensors, f"intermediates of {codes[index]}")
+    if min(intermediates, default=0) < 0:
+        raise ImportFailed(f"an operator {codes[index]} leaves an intermediate out", found=intermediates)
     name = _options_names().get(op.BuiltinOptionsType(), "")
     custom = op.CustomOptionsAsNumpy() if op.CustomOptionsLength() else b""
-    return FileOp(codes[index], inputs, outputs, _options(name, op.BuiltinOptions()), name, bytes(custom))
+    return FileOp(codes[index], inputs, outputs, _options(name, op.BuiltinOptions()), name, bytes(custom), intermediates)
 
 
 def _options(name: str, table: Any) -> dict[str, Any]:
