@@ -37,12 +37,14 @@ _MACHINES = ("pico-64", "edge-256", "edge-2048", "u65-512-dram")
 def main() -> int:
     parser = argparse.ArgumentParser(description="Damaged files at every front door.")
     parser.add_argument("--files", type=int, default=20_000, metavar="N", help="damaged files (default 20000)")
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="the number of the first one, to go on where another run ended (default 0)")
     parser.add_argument("--seed", type=int, help="which ones (default: one at random, printed)")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes (default 1)")
     parser.add_argument("--output-dir", type=Path, default=Path("out/hostile"), metavar="DIR", help="receives the files that did harm")
     options = parser.parse_args()
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     print(f"seed {seed}", flush=True)
+    numbers = range(options.first, options.first + options.files)
 
     def told(report: hostile.Report, broken: hostile.Broken | None) -> None:
         if broken is not None:
@@ -52,7 +54,7 @@ def main() -> int:
 
     with tempfile.TemporaryDirectory() as folder:
         sources = sound_files(Path(folder), seed)
-        report = hostile.search(sources, count=options.files, seed=seed, workers=options.workers, folder=options.output_dir, told=told)
+        report = hostile.search(sources, numbers=numbers, seed=seed, workers=options.workers, folder=options.output_dir, told=told)
     print(report)
     return int(bool(report.broken))
 

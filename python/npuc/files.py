@@ -2,14 +2,33 @@
 """Files in and out: an output is there whole or not at all, an archive of arrays is never trusted."""
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from npuc.errors import UserInputError
+from npuc.errors import ImportFailed, UserInputError
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+# An escaped backslash, quote, newline or tab; or bytes in hexadecimal.
+_ESCAPES = re.compile(r"""\\[\\"nt]|((?:\\[0-9A-Fa-f]{2})+)""")
+
+
+def check_mlir_text(text: str) -> None:
+    """Whether every string in MLIR's text is UTF-8: its bindings bring the process down at a layer's name that is not.
+
+    Raises:
+        ImportFailed: one is not.
+    """
+    for found in _ESCAPES.finditer(text):
+        try:
+            bytes.fromhex((found[1] or "").replace("\\", "")).decode()
+        except UnicodeDecodeError:
+            line = text.count("\n", 0, found.start()) + 1
+            raise ImportFailed("a string of the module is no UTF-8", found=f"{found[1][:40]} in line {line}", wanted="text") from None
 
 
 def check_output(path: str | os.PathLike[str]) -> None:

@@ -21,7 +21,7 @@ from torch_mlir import ir
 
 from npuc.arguments import seed
 from npuc.errors import ImportFailed, NpucError, UserInputError
-from npuc.files import load_arrays, write_whole
+from npuc.files import check_mlir_text, load_arrays, write_whole
 from npuc.passes.base import Diagnostic, Diagnostics, find_pass, pass_names
 from npuc.passes.pipeline import PassLike, PassRun, parse_pass, parse_pipeline, run_passes, total_seconds
 
@@ -249,6 +249,7 @@ def _process(text: str, options: argparse.Namespace, passes: list[PassLike]) -> 
 
 
 def _parse(text: str) -> ir.Module:
+    check_mlir_text(text)
     try:
         return ir.Module.parse(text)
     except ir.MLIRError as error:

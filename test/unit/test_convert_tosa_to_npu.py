@@ -152,6 +152,7 @@ def test_reciprocals_are_those_of_the_specification():
     ("data", "message"),
     [
         (b"\xff\xfe\x00", "is neither text nor MLIR bytecode"),
+        (b'func.func @main() {\n return\n} loc("a\\E8\\EE")', "a string of the module is no UTF-8"),
         (b"func.func @main(", "is no well-formed MLIR module"),
         (b"ML\xefR damaged", "is damaged or not of this version of MLIR"),
         (b"module {}", "holds another number of functions than it should"),

@@ -44,7 +44,7 @@ def test_sound_files_are_accepted(sound):
 def test_damaged_files_end_in_an_error_with_a_code_or_in_a_result(sound, tmp_path):
     seed = secrets.randbelow(1 << 32)
     print(f"seed {seed}")
-    report = hostile.search(sound, count=FILES, seed=seed, workers=1, folder=tmp_path, told=lambda report, broken: None)
+    report = hostile.search(sound, numbers=range(FILES), seed=seed, workers=1, folder=tmp_path, told=lambda report, broken: None)
     assert not report.broken, "\n".join(map(str, report.broken))
     assert report.files == FILES == report.outcomes.total()
     assert {suffix for suffix, outcome in report.outcomes if outcome.startswith("NPU")} == {".npub", ".tflite", ".mlir"}
@@ -55,7 +55,7 @@ def test_a_file_that_does_harm_is_saved(sound, tmp_path, monkeypatch):
     monkeypatch.setattr(hostile, "ANSWER", "samples.deaths:hostile_answer")
     found = []
     report = hostile.search(
-        sound, count=2, seed=5, workers=1, folder=tmp_path, told=lambda report, broken: found.append(broken), limits=Limits(seconds=20)
+        sound, numbers=range(2), seed=5, workers=1, folder=tmp_path, told=lambda report, broken: found.append(broken), limits=Limits(seconds=20)
     )
     assert [broken and broken.what for broken in found] == ["the process died: signal SIGABRT", None]
     assert Path(report.broken[0].path).read_bytes() == hostile.damaged(sound[0], 5, 0)

@@ -85,6 +85,15 @@ def test_bytes_that_are_no_text_are_refused(tmp_path, capsys):
     assert "neither text nor MLIR bytecode" in capsys.readouterr().err
 
 
+def test_a_layer_whose_name_is_no_text_is_refused(tmp_path, capsys):
+    path = tmp_path / "in.mlir"
+    path.write_text('module attributes {npu.note = "\\\\FF is a backslash, \\C3\\A9 is a letter"} {}')
+    assert opt.main([str(path), "--canonicalize"]) == 0
+    path.write_text('module {} loc("layer \\E8\\EE")')
+    assert opt.main([str(path), "--canonicalize"]) == 1
+    assert "a string of the module is no UTF-8" in capsys.readouterr().err
+
+
 def test_standard_input_is_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(MODULE.encode())))
     assert opt.main(["-"]) == 0

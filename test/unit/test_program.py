@@ -181,6 +181,7 @@ HOSTILE = {
     "a billion brackets": ("layers", b"[" * 2_000_000),
     "a number without end": ("places", b"[" + b"9" * 100_000 + b"]"),
     "not a number": ("notes", b'{"certificates": {"a": NaN}, "metadata": {}}'),
+    "a number for notes": ("notes", b'{"certificates": {}, "metadata": {"float": "nan"}}'),
     "not text": ("places", b"\xff\xfe\x00"),
     "no object": ("tensors", b"[]"),
     "too many fields": ("notes", changed(more=1)),

@@ -18,6 +18,7 @@ from torch_mlir.passmanager import PassManager
 
 from npuc import dialects
 from npuc.errors import ImportFailed
+from npuc.files import check_mlir_text
 
 _BYTECODE_MAGIC = b"ML\xefR"
 _CHILD_SECONDS = 120
@@ -42,6 +43,7 @@ def import_tosa(source: Path | str | bytes, context: ir.Context) -> ir.Module:
     """
     name = source.name if isinstance(source, Path) else "the module"
     text = _text(source.read_bytes() if isinstance(source, Path) else source, name)
+    check_mlir_text(text)
     dialects.load(context)
     with context, ir.Location.unknown():
         try:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Damaged files at every front door: each is refused by one clear error with its code, or handled as any other, in bounded time and memory.
 
-    report = search(files, count=20_000, seed=1, workers=1, folder=Path("hostile"), told=print)
+    report = search(files, numbers=range(20_000), seed=1, workers=1, folder=Path("hostile"), told=print)
 
 A sound file is damaged in memory (`mutate`). A program that still loads is proved free of races, run and profiled; a network that still
 imports is compiled. Whatever else happens than an error of npuc's own tree is a failure, and the file is saved.
@@ -10,7 +10,7 @@ imports is compiled. Whatever else happens than an error of npuc's own tree is a
 import functools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,10 +67,10 @@ class Report:
 
 
 def search(
-    sources: Sequence[Path], *, count: int, seed: int, workers: int, folder: Path, told: Callable[[Report, Broken | None], None],
+    sources: Sequence[Path], *, numbers: Iterable[int], seed: int, workers: int, folder: Path, told: Callable[[Report, Broken | None], None],
     limits: Limits = LIMITS,
 ) -> Report:  # fmt: skip
-    """Damages `sources` (.npub, .tflite, .mlir) `count` times in all; number i is the same for a seed and the same sources.
+    """Damages `sources` (.npub, .tflite, .mlir), one after the other; a number is the same file for a seed and the same sources.
 
     Args:
         folder: where files that did harm are saved.
@@ -80,7 +80,7 @@ def search(
     report = Report(seed)
 
     def cases() -> Iterator[Case]:
-        for number in range(count):
+        for number in numbers:
             yield {"path": str(sources[number % len(sources)]), "seed": seed, "number": number}
 
     for case, found in run_cases(ANSWER, cases(), workers, limits):

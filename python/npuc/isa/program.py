@@ -364,8 +364,8 @@ def _assemble(sections: dict[str, bytes], minor: int) -> Program:
         dram_bytes=dram_bytes,
         sram_bytes=sram_bytes,
         layers=tuple(_layer(record) for record in _json(sections, "layers", list)),
-        certificates=_from_plain(_a(dict, certificates, "certificates")),
-        metadata=_from_plain(_a(dict, metadata, "metadata")),
+        certificates=_a(dict, _from_plain(certificates), "certificates"),
+        metadata=_a(dict, _from_plain(metadata), "metadata"),
     )
 
 
@@ -427,7 +427,7 @@ def _call(record: Any, tensors: int) -> HostCall:
     for name, text in (("op", op), ("location", location), ("reason", reason)):
         _a(str, text, f"the {name} of a host call")
     _int(output, "the output of a host call", 0, tensors - 1)
-    return HostCall(op, _from_plain(_a(dict, params, "the parameters of a host call")), ids, output, location, reason)
+    return HostCall(op, _a(dict, _from_plain(params), "the parameters of a host call"), ids, output, location, reason)
 
 
 def _layer(record: Any) -> Layer:
