@@ -80,7 +80,8 @@ sanitize: $(DEV)
 	$(BIN)/cmake --build build/sanitize/cmake
 	ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/build/sanitize \
 	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
-	  $(BIN)/python -m pytest -q -p no:cacheprovider test/unit/test_native_engine.py test/unit/test_native_kernels.py test/unit/test_native_timing.py
+	  $(BIN)/python -m pytest -q -p no:cacheprovider test/unit/test_native_engine.py test/unit/test_native_kernels.py test/unit/test_native_timing.py \
+	  test/unit/test_plan_pack.py
 
 check: $(DEV)
 	$(BIN)/ruff check .
@@ -96,6 +97,7 @@ bench: $(DEV)
 	$(BIN)/python bench/kernels.py --json out/kernels.json
 	$(BIN)/python bench/speed.py --json out/speed.json
 	$(BIN)/python bench/mutation.py
+	-$(BIN)/python bench/placement.py
 	$(BIN)/python bench/accuracy.py resnet20
 	$(BIN)/python bench/accuracy.py efficientnet_lite0
 

@@ -5,7 +5,7 @@
 // RUN: sed 's/sram_bytes = 524288/sram_bytes = 1296/' %s | npu-opt --npu-tile --npu-place-buffers | FileCheck %s --check-prefix=TIGHT
 
 // Input 256 bytes, parameters 656, a ring of 128, the result 256: all alive together, so they lie side by side.
-// CHECK: npu.placement = {buffers = 4 : i64, dram_bytes = 512 : i64, live_sram_bytes = 1296 : i64, peak_sram_bytes = 1296 : i64}
+// CHECK: npu.placement = {bound_sram_bytes = 1296 : i64, buffers = 4 : i64, dram_bytes = 512 : i64, found_by = "first fit", live_sram_bytes = 1296 : i64, optimal = true, peak_sram_bytes = 1296 : i64}
 // CHECK: "npu.copy"(%arg0) {{.*}} -> tensor<1x8x4x8xi8, #npu.space<"dram", 0 : i64, 0 : i64>>
 // CHECK: "npu.copy"{{.*}} -> tensor<1x5x4x8xi8, #npu.space<"sram", [[#INPUT:]] : i64, 0 : i64>>
 // One transfer brings weights and bias, packed at one address.

@@ -232,3 +232,13 @@ print(sorted({{name.partition(".")[0] for name in sys.modules}} & {{"torch", "to
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [(2048, "2.0 of 512 KiB (placed optimally)"), (1024, "2.0 of 512 KiB (bound 1.0, gap 100.0 %)"),
+     *((bound, "2.0 of 512 KiB, off-chip") for bound in (4096, -1, "x", True, None))],
+)  # fmt: skip
+def test_a_profile_says_how_near_the_placement_is_to_its_bound(bound, said):
+    placed = replace(program(), certificates={"placement": {"bound_sram_bytes": bound}})
+    assert said in " ".join(str(profile(placed)).split())

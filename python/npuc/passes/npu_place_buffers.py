@@ -4,11 +4,13 @@
 Values that are one buffer (a tensor and what is inserted into it, a view and its operand, a group's results and what it
 yields, the parameters that one transfer brings) share an offset. SRAM buffers reuse addresses by lifetime
 (`npuc.plan.place`), each NPU segment from an empty SRAM on; off-chip tensors of all segments lie side by side, and a tensor that
-several segments or the host share lies there once. The certificate (peak bytes and the lower bound that live ranges give) is written
-on the function as `npu.placement`.
+several segments or the host share lies there once. The certificate is written on the function as `npu.placement`: peak bytes, the
+most that is alive at once, the best lower bound that is proved, and whether the peak meets it. Where the function has a schedule, the
+peak that it tells of is met again.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from torch_mlir import ir
@@ -17,8 +19,9 @@ from npuc.dialects.attrs import Placement, from_attr, to_attr
 from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.group import is_cast, unpacked
 from npuc.errors import DoesNotFit, InternalError, UserInputError
-from npuc.passes._segment import npu_ops, on_npu
+from npuc.passes._segment import SCHEDULE_ATTRIBUTE, npu_ops, on_npu
 from npuc.passes.base import Pass, functions, refusal, target_of
+from npuc.passes.npu_schedule import schedules_of
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE
 from npuc.plan import place as plan_place
 from npuc.plan.graph import row_bytes, rows
@@ -42,7 +45,9 @@ class NpuPlaceBuffers(Pass):
             if not buffers.found:
                 refuse_untiled(function.operation, "npu-tile")
                 continue
-            placements = [_place(function, buffers, number, target) for number in range(buffers.segment + 1)]
+            planned = [one.peak_sram_bytes for one in schedules_of(function.operation)] if SCHEDULE_ATTRIBUTE in function.attributes else []
+            planned += [0] * (buffers.segment + 1 - len(planned))
+            placements = [_place(function, buffers, number, target, planned[number]) for number in range(buffers.segment + 1)]
             top = 0
             for buffer in buffers.found:
                 if buffer.memory == "dram":
@@ -50,21 +55,33 @@ class NpuPlaceBuffers(Pass):
                     top += -(-buffer.size_bytes // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
             buffers.write()
             content: dict[str, Any] = {
-                "peak_sram_bytes": max(one.peak_bytes for one in placements),
-                "live_sram_bytes": max(one.live_bytes for one in placements),
+                **_certificate(placements),
                 "dram_bytes": top,
                 "buffers": sum(buffer.memory == "sram" for buffer in buffers.found),
             }
             if len(placements) > 1:
-                content["segments"] = [{"peak_sram_bytes": one.peak_bytes, "live_sram_bytes": one.live_bytes} for one in placements]
+                content["segments"] = [_certificate([one]) for one in placements]
             function.operation.attributes[PLACEMENT_ATTRIBUTE] = to_attr(content)
 
 
-def _place(function: Any, buffers: "_Buffers", segment: int, target: Target) -> plan_place.Placement:
+def _certificate(placements: Sequence[plan_place.Placement]) -> dict[str, Any]:
+    """Segments run one after another: the highest of them counts."""
+    highest = max(placements, key=lambda one: one.peak_bytes)
+    bound_bytes = max(one.bound_bytes for one in placements)
+    return {
+        "peak_sram_bytes": highest.peak_bytes,
+        "live_sram_bytes": max(one.live_bytes for one in placements),
+        "bound_sram_bytes": bound_bytes,
+        "optimal": highest.peak_bytes == bound_bytes,
+        "found_by": highest.found_by,
+    }
+
+
+def _place(function: Any, buffers: "_Buffers", segment: int, target: Target, planned_bytes: int) -> plan_place.Placement:
     """Give the SRAM buffers of one segment their offsets."""
     sram = [buffer for buffer in buffers.found if buffer.memory == "sram" and buffer.segment == segment]
     lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in sram]
-    placement = plan_place.place(lifetimes, target.sram.bytes)
+    placement = plan_place.place_again(lifetimes, planned_bytes, target.sram.bytes)
     if placement.peak_bytes > target.sram.bytes:
         raise DoesNotFit(
             f"the tiles of '{function.operation.attributes['sym_name']}' do not fit in the SRAM of {target.name}",
@@ -77,7 +94,8 @@ def _place(function: Any, buffers: "_Buffers", segment: int, target: Target) -> 
         raise InternalError("the placement is wrong", found=wrong)
     for buffer, offset in zip(sram, placement.offsets, strict=True):
         buffer.offset = offset
-    return placement
+    # a lower one may cost cycles, and the planner has weighed that: of it the bound alone is taken
+    return replace(placement, proved_bytes=plan_place.tighten(lifetimes, placement).proved_bytes)
 
 
 @dataclass

@@ -1,33 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Addresses for buffers with lifetimes: dynamic storage allocation by first fit in several orders, the best improved step by step."""
+"""Addresses for buffers with lifetimes: dynamic storage allocation, with a certificate.
+
+First fit in several orders; where none is low enough a complete search (`npuc.plan.pack`); then steps that improve the best order,
+or, at the highest effort and where ortools is installed, CP-SAT (`npuc.plan.solver`).
+
+How the planner calls it: `place` for every candidate, with the bytes that it may use: it stops at the first placement that fits, which
+costs little. `tighten` once, for the schedule chosen: it brings the top down to the bound, or proves that no placement lies lower.
+"""
 
 import bisect
+import math
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from npuc.plan import solver
+from npuc.plan.pack import Lifetime, Packing, pack
 
 
 @dataclass(frozen=True)
 class Placement:
-    """Offsets by buffer, the top of the plan, and the lower bound that live ranges give (the certificate)."""
+    """Offsets by buffer and the certificate.
+
+    Attributes:
+        peak_bytes: the top of the plan.
+        live_bytes: the most that is alive at one position; no placement has a lower top.
+        proved_bytes: a higher bound, where a search proved that no placement lies lower; else 0.
+        found_by: what made it: "first fit", "search", "steps" or "CP-SAT".
+    """
 
     offsets: tuple[int, ...]
     peak_bytes: int
     live_bytes: int
+    proved_bytes: int = 0
+    found_by: str = "first fit"
+
+    @property
+    def bound_bytes(self) -> int:
+        return max(self.live_bytes, self.proved_bytes)
 
     @property
     def optimal(self) -> bool:
-        return self.peak_bytes == self.live_bytes
+        return self.peak_bytes == self.bound_bytes
 
 
 # buffers that the search for a better order may place, all tries together
 PLACED_BUFFERS = 12_000
+# buffers that the complete search may look at, by effort: some 20 million a second
+LOOKS_OF_EFFORT = (200_000, 2_000_000, 20_000_000, 200_000_000)
+# the effort from which on CP-SAT is asked too, and its deterministic time
+SOLVER_EFFORT, SOLVER_TIME = 3, 60.0
 
 # parts of the program that placed buffers are listed by
 _STRETCHES = 256
-
-Lifetime = tuple[int, int, int]
-"""size in bytes, first position, last position (inclusive)."""
 
 
 def live_bound(buffers: Sequence[Lifetime]) -> int:
@@ -45,13 +70,109 @@ def live_bound(buffers: Sequence[Lifetime]) -> int:
     return most
 
 
-def place(buffers: Sequence[Lifetime], capacity_bytes: int) -> Placement:
+def place(buffers: Sequence[Lifetime], capacity_bytes: int, *, climb: bool = True, effort: int = 0) -> Placement:
     """Offsets so that buffers alive together do not overlap; stops at the first that fits or meets the live bound.
 
     The result may exceed `capacity_bytes`; the caller compares `peak_bytes`.
+
+    Args:
+        climb: where first fit does not fit, though it could, look further.
+        effort: 0..3, how far.
     """
     bound = live_bound(buffers)
-    count = len(buffers)
+    best, order = _in_orders(buffers, bound, capacity_bytes)
+    if best.peak_bytes <= max(bound, capacity_bytes) or bound > capacity_bytes or not climb:
+        return best
+    found, by = _below(buffers, capacity_bytes, effort)
+    if found.offsets:
+        return _placement(buffers, found.offsets, bound, by)
+    if found.impossible:
+        return replace(best, proved_bytes=_next_top(buffers, capacity_bytes))
+    return _climb(buffers, order, best, capacity_bytes)
+
+
+def tighten(buffers: Sequence[Lifetime], placement: Placement, effort: int = 1) -> Placement:
+    """The lowest placement that `effort` finds, `placement` or better, and the best bound that it proves.
+
+    Tries the bound; what is proved impossible raises it; where neither comes out, tops half-way to the best known.
+    """
+    best, low = placement, placement.bound_bytes
+    looks = LOOKS_OF_EFFORT[effort]
+    while looks > 0 and low < best.peak_bytes:
+        found, by = _below(buffers, low, effort, looks)
+        looks -= max(found.looks, 1)
+        if found.offsets:
+            best = replace(_placement(buffers, found.offsets, best.live_bytes, by), proved_bytes=best.proved_bytes)
+        elif found.impossible:
+            low = _next_top(buffers, low)
+            best = replace(best, proved_bytes=low)
+        else:
+            return _halve(buffers, best, low, effort)
+    return best
+
+
+def _halve(buffers: Sequence[Lifetime], best: Placement, low: int, effort: int) -> Placement:
+    """Tops between one that was not reached and the best known, an eighth of the effort for each."""
+    unit = _unit(buffers)
+    for _ in range(8):
+        top = low + (best.peak_bytes - low) // 2 // unit * unit
+        if top in (low, best.peak_bytes):
+            break
+        found = pack(buffers, top, LOOKS_OF_EFFORT[effort] // 8)
+        if found.offsets:
+            best = replace(_placement(buffers, found.offsets, best.live_bytes, "search"), proved_bytes=best.proved_bytes)
+        else:
+            low = top
+        if found.impossible:
+            low = _next_top(buffers, top)
+            best = replace(best, proved_bytes=low)
+    return best
+
+
+def place_again(buffers: Sequence[Lifetime], peak_bytes: int, capacity_bytes: int) -> Placement:
+    """What a schedule tells of that was placed with `peak_bytes` before (0: unknown); any that fits where it is not found again."""
+    for effort in range(len(LOOKS_OF_EFFORT) if 0 < peak_bytes < capacity_bytes else 0):
+        found = place(buffers, peak_bytes, effort=effort)
+        if found.peak_bytes <= peak_bytes:
+            return found
+        if found.bound_bytes > peak_bytes:
+            break
+    return place(buffers, capacity_bytes)
+
+
+def settle(buffers: Sequence[Lifetime], placement: Placement, capacity_bytes: int) -> Placement:
+    """`placement`, or the next that `place_again` finds again from its own peak alone: so a schedule that is replayed has the same bytes."""
+    again = place_again(buffers, placement.peak_bytes, capacity_bytes)
+    while again.peak_bytes < placement.peak_bytes:
+        placement, again = again, place_again(buffers, again.peak_bytes, capacity_bytes)
+    return again
+
+
+def _below(buffers: Sequence[Lifetime], top_bytes: int, effort: int, looks: int = 0) -> tuple[Packing, str]:
+    """A placement below `top_bytes` by the complete search, and by CP-SAT where the effort asks for it; and who found it."""
+    found = pack(buffers, top_bytes, looks or LOOKS_OF_EFFORT[effort])
+    if found.offsets or found.impossible or effort < SOLVER_EFFORT:
+        return found, "search"
+    return solver.solve(buffers, top_bytes, SOLVER_TIME) or found, "CP-SAT"
+
+
+def _placement(buffers: Sequence[Lifetime], offsets: tuple[int, ...], live_bytes: int, by: str) -> Placement:
+    peak = max(offset + size for offset, (size, _, _) in zip(offsets, buffers, strict=True))
+    return Placement(offsets, peak, live_bytes, found_by=by)
+
+
+def _unit(buffers: Sequence[Lifetime]) -> int:
+    return math.gcd(*(size for size, _, _ in buffers))
+
+
+def _next_top(buffers: Sequence[Lifetime], top_bytes: int) -> int:
+    """The lowest top above `top_bytes` that sums of sizes can have: let down, every buffer lies at such a sum."""
+    unit = _unit(buffers)
+    return (top_bytes // unit + 1) * unit
+
+
+def _in_orders(buffers: Sequence[Lifetime], bound: int, capacity_bytes: int) -> tuple[Placement, list[int]]:
+    """The best first fit over a few orders, or the first that is low enough, and its order."""
     keys = (
         lambda i: (-buffers[i][0], buffers[i][1]),
         lambda i: (-buffers[i][0] * (buffers[i][2] - buffers[i][1] + 1),),
@@ -62,14 +183,14 @@ def place(buffers: Sequence[Lifetime], capacity_bytes: int) -> Placement:
     best: Placement | None = None
     order: list[int] = []
     for key in keys:
-        tried = sorted(range(count), key=lambda i: (*key(i), i))
+        tried = sorted(range(len(buffers)), key=lambda i: (*key(i), i))
         offsets, peak = _first_fit(buffers, tried)
         if best is None or peak < best.peak_bytes:
             best, order = Placement(offsets, peak, bound), tried
         if best.peak_bytes <= max(bound, capacity_bytes):
-            return best
+            break
     assert best is not None
-    return _climb(buffers, order, best, capacity_bytes) if bound <= capacity_bytes else best
+    return best, order
 
 
 def _climb(buffers: Sequence[Lifetime], order: list[int], best: Placement, capacity_bytes: int) -> Placement:
@@ -97,7 +218,7 @@ def _climb(buffers: Sequence[Lifetime], order: list[int], best: Placement, capac
         if peak <= current:
             order, offsets, current = tried, placed, peak
             if peak < best.peak_bytes:
-                best = Placement(placed, peak, best.live_bytes)
+                best = replace(best, offsets=placed, peak_bytes=peak, found_by="steps")
             if peak <= max(best.live_bytes, capacity_bytes):
                 break
     return best

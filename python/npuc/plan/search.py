@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from npuc.errors import DoesNotFit
 from npuc.plan.graph import Graph, escaping, rows
 from npuc.plan.group import Candidate, Groups
-from npuc.plan.place import Placement, place
+from npuc.plan.pack import Lifetime
+from npuc.plan.place import Placement, place_again, settle, tighten
 from npuc.plan.prefetch import fetch_positions
 from npuc.plan.price import price_schedule
 from npuc.plan.schedule import GroupPlan, Schedule
@@ -123,8 +124,11 @@ def with_kept(graph: Graph, chosen: Sequence[Candidate], budget_bytes: int) -> t
 def lay_out(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> tuple[Steps, Placement]:
     """Spell a schedule out and place its buffers."""
     steps = expand(graph, schedule, target, footprints)
-    lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in steps.buffers]
-    return steps, place(lifetimes, target.sram.bytes)
+    return steps, place_again(_lifetimes(steps), schedule.peak_sram_bytes, target.sram.bytes)
+
+
+def _lifetimes(steps: Steps) -> list[Lifetime]:
+    return [(buffer.size_bytes, buffer.first, buffer.last) for buffer in steps.buffers]
 
 
 def search(graph: Graph, target: Target) -> Result:
@@ -143,8 +147,21 @@ def search(graph: Graph, target: Target) -> Result:
     if not results:
         _refuse_whole(ways)
     best = min(results, key=lambda result: result.schedule.estimate_cycles)
+    best = _tightened(graph, target, best)
     log.debug("plan: %d candidates considered, %d cycles estimated", ways.considered, best.schedule.estimate_cycles)
     return best
+
+
+def _tightened(graph: Graph, target: Target, result: Result) -> Result:
+    """The same schedule with the lowest placement found, where that costs no cycle."""
+    lifetimes, capacity = _lifetimes(result.steps), target.sram.bytes
+    settled = settle(lifetimes, result.placement, capacity)
+    plain = finish(graph, target, result.schedule, result.steps, settled)
+    lowest = settle(lifetimes, tighten(lifetimes, settled), capacity)
+    if lowest.peak_bytes >= settled.peak_bytes:
+        return plain
+    lower = finish(graph, target, result.schedule, result.steps, lowest)
+    return lower if lower.schedule.estimate_cycles <= plain.schedule.estimate_cycles else plain
 
 
 def _refuse_whole(ways: Groups) -> None:

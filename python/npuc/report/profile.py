@@ -100,6 +100,7 @@ class Profile:
         array_bound_cycles, compulsory_bytes: the two that it follows from.
         estimate_cycles: what the planner expected.
         peak_sram_bytes, sram_bytes: SRAM used at most, and there.
+        bound_sram_bytes: no placement of the schedule's buffers needs less, as the planner proved; 0: unknown.
         off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port.
         commands: instructions with their semaphores; `semaphore_commands` of them only wait or signal.
         semaphores: different semaphores used.
@@ -137,6 +138,7 @@ class Profile:
     ledger: Ledger | None = None
     array_bound_cycles: int = 0
     compulsory_bytes: int = 0
+    bound_sram_bytes: int = 0
 
     @property
     def milliseconds(self) -> float:
@@ -229,6 +231,7 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
         ledger=ledger(program, runs),
         array_bound_cycles=sum(layer.array_cycles for layer in on_npu),
         compulsory_bytes=compulsory_bytes(program),
+        bound_sram_bytes=_bound_sram_bytes(program),
     )
 
 
@@ -238,6 +241,13 @@ def _figure(program: Program, name: str) -> int:
         if type(values.get(name)) is int and values[name] >= 0:
             return values[name]
     return 0
+
+
+def _bound_sram_bytes(program: Program) -> int:
+    """The bound of the placement's certificate, 0 where there is none that the program could keep."""
+    placement = program.certificates.get("placement")
+    bound = placement.get("bound_sram_bytes") if isinstance(placement, dict) else None
+    return bound if type(bound) is int and 0 <= bound <= program.sram_bytes else 0
 
 
 def _by_layer(program: Program, name: str, count: int) -> tuple[int, ...]:

@@ -65,13 +65,23 @@ def headline(profile: "Profile") -> list[str]:
         bound += f" (array {count(profile.array_bound_cycles)})"
     estimate = f", planned {count(profile.estimate_cycles)}" if profile.estimate_cycles else ""
     must = f" of {kib(profile.compulsory_bytes)} KiB that must be moved" if profile.compulsory_bytes else ""
-    sram = f"{kib(profile.peak_sram_bytes)} of {kib(profile.sram_bytes)} KiB"
+    sram = f"{kib(profile.peak_sram_bytes)} of {kib(profile.sram_bytes)} KiB{_placed(profile)}"
     return [
         f"{profile.network or 'network'} on {profile.target}: {profile.milliseconds:.3f} ms, {rate}, MAC utilisation {percent(profile.mac_utilisation)}",
         f"{count(profile.cycles)} cycles at {profile.clock_hz / 1e6:,.0f} MHz{bound}{estimate}",
         f"SRAM {sram}, off-chip {kib(profile.off_chip_read_bytes)} KiB read and {kib(profile.off_chip_write_bytes)} KiB written{must}; "
         f"{count(profile.commands)} commands, {profile.semaphores} semaphores",
     ]
+
+
+def _placed(profile: "Profile") -> str:
+    """How near the placement is to the least that its buffers need."""
+    bound = profile.bound_sram_bytes
+    if not bound:
+        return ""
+    if profile.peak_sram_bytes == bound:
+        return " (placed optimally)"
+    return f" (bound {kib(bound)}, gap {percent(profile.peak_sram_bytes / bound - 1)})"
 
 
 def _shown(layers: Sequence["LayerProfile"], limit: int | None) -> tuple[list["LayerProfile"], list["LayerProfile"]]:
