@@ -31,6 +31,7 @@ from npuc.ops.table import Table
 
 _WIDE = RANGES["i16"]
 _TANH = 4
+_MOST_STEPS = 512
 # operands of the LSTM: weights of input, forget, cell and output gate
 _INPUT, _FROM_INPUT, _FROM_STATE, _PEEPHOLES, _BIASES = 0, range(1, 5), range(5, 9), range(9, 12), range(12, 16)
 _PROJECTION, _STATE, _CELL, _NORMS = range(16, 18), 18, 19, range(20, 24)
@@ -166,6 +167,8 @@ def lstm(g: Importer, op: FileOp) -> None:
     if len(shape) != 3 or g.tensor(state).elements != (shape[1] if major else shape[0]) * cells:
         raise g.refuse("shape of an LSTM's input and state", found=(shape, g.tensor(state)), wanted="three dimensions, a value a cell")
     steps, batch = (shape[0], shape[1]) if major else (shape[1], shape[0])
+    if not 1 <= steps <= _MOST_STEPS:
+        raise g.refuse("steps of an LSTM, which are written out one by one", found=steps, wanted=f"1..{_MOST_STEPS}")
     clip = int(min(float(np.float32(g.option("CellClip", 0.0)) / np.float32(g.scale(cell))), _WIDE[1]))
     one = _Lstm(g, op, batch, steps, cells, major, exponent - 1 + 15, clip)
     gates = {number: one.inputs_of(number) for number in range(4) if number or one.given(_FROM_INPUT[0])}
