@@ -126,6 +126,16 @@ def moved_zero_point(net: Net) -> None:
     draw(net, name)
 
 
+@bait(3)
+def bytes_without_a_sign(net: Net) -> None:
+    """An input of uint8 that a rescale moves by 128, before a convolution."""
+    x = net.value("ui8", rank=4) if net.has("ui8") else net.argument(TensorType((1, net.upto(8), net.upto(8), net.upto(8)), "ui8"))
+    zero_point = net.upto(255, 0)
+    moved = net.op("rescale", x, output=TensorType((), "i8"), zp_x=zero_point, rescale=replace(_IDENTITY, zp_out=zero_point - 128))
+    net.hint(moved)
+    draw(net, net.pick("conv2d", "depthwise_conv2d"))
+
+
 @bait(2)
 def maps_in_a_row(net: Net) -> None:
     names = [net.pick(*_MAPS), "table", net.pick(*_MAPS)]
