@@ -142,7 +142,7 @@ def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, t
     for function in functions(module):
         drop_dead(function.operation)
         for ops in segments(function.operation):
-            graphs.append(with_packed(graph_of(ops, first), target))
+            graphs.append(with_packed(graph_of(ops, first, edges_in_sram=not target.dram.writable), target))
             first += len(ops)
     start = time.process_time()
     run_passes(module, [schedule, *DEFAULT[PLANNING + 1 :]])

@@ -129,6 +129,8 @@ def compile(
     validate: bool = False,
     save_stages: str | os.PathLike[str] | None = None,
     schedule: str | os.PathLike[str] | None = None,
+    effort: int = 1,
+    without: Sequence[str] = (),
     fallback: bool = True,
     force_host: Sequence[str] = (),
     engine: str = "auto",
@@ -150,6 +152,8 @@ def compile(
         validate: execute the module after every pass that changed it and compare bytes.
         save_stages: folder that receives the module after every pass.
         schedule: JSON file with a schedule to replay.
+        effort: how many schedules the planner looks at, 0 to 3.
+        without: techniques that the planner leaves out, by name: fusion, keep, prefetch, ahead, direct, channels_outer, ladder.
         fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
         force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         engine: "native", "numpy" or "auto", for running the result.
@@ -161,8 +165,8 @@ def compile(
     _check_folder(save_stages)
     if isinstance(model, str | os.PathLike) and Path(model).suffix in _READERS:
         return _compile_file(
-            Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, fallback=fallback,
-            force_host=force_host, engine=engine,
+            Path(model), targets.get(target, sram_kib), seed=seed, validate=validate, save_stages=save_stages, schedule=schedule, effort=effort,
+            without=without, fallback=fallback, force_host=force_host, engine=engine,
         )  # fmt: skip
     from torch_mlir import ir
 
@@ -202,8 +206,8 @@ def compile(
                 seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
 
             lower(
-                module, machine, schedule=None if schedule is None else str(schedule), fallback=fallback, force_host=_names(force_host), validate=checker,
-                save_stages=None if save_stages is None else str(save_stages), on_pass=on_pass,
+                module, machine, schedule=None if schedule is None else str(schedule), effort=effort, without=_names(without), fallback=fallback,
+                force_host=_names(force_host), validate=checker, save_stages=None if save_stages is None else str(save_stages), on_pass=on_pass,
             )  # fmt: skip
             start = time.perf_counter()
             # where the samples came from matters to nobody who runs the program; how they were drawn does
@@ -222,8 +226,8 @@ def compile(
 
 
 def _compile_file(
-    path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, fallback: bool, force_host: Sequence[str],
-    engine: str,
+    path: Path, machine: "Target", *, seed: int, validate: bool, save_stages: Any, schedule: Any, effort: int, without: Sequence[str],
+    fallback: bool, force_host: Sequence[str], engine: str,
 ) -> CompiledModel:  # fmt: skip
     """A .tflite or .mlir file as a program; imports no torch."""
     if not path.is_file():
@@ -250,8 +254,8 @@ def _compile_file(
                 seconds[run.name] = seconds.get(run.name, 0.0) + run.seconds
 
             lower(
-                module, machine, schedule=None if schedule is None else str(schedule), fallback=fallback, force_host=_names(force_host), validate=checker,
-                save_stages=save_stages, on_pass=on_pass,
+                module, machine, schedule=None if schedule is None else str(schedule), effort=effort, without=_names(without), fallback=fallback,
+                force_host=_names(force_host), validate=checker, save_stages=save_stages, on_pass=on_pass,
             )  # fmt: skip
             start = time.perf_counter()
             program = encode(module, machine, inputs, outputs, {"name": path.stem, "source": path.suffix[1:]})

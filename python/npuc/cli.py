@@ -193,6 +193,10 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--save-stages", type=Path, metavar="DIR", help="write the module after every pass that changed it")
     one.add_argument("--save-schedule", type=Path, metavar="JSON", help="write the schedule that was found")
     one.add_argument("--schedule", type=Path, metavar="JSON", help="replay this schedule instead of searching")
+    one.add_argument("--effort", type=int, default=1, metavar="N", help="how many schedules the planner looks at, 0 to 3 (default 1)")
+    one.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="plan without this technique, to see what it is worth; may be repeated"
+    )
 
 
 # commands ------------------------------------------------------------------------------------------
@@ -219,6 +223,8 @@ def _compile(options: argparse.Namespace) -> None:
         validate=options.validate,
         save_stages=options.save_stages,
         schedule=options.schedule,
+        effort=options.effort,
+        without=options.without,
         fallback=not options.no_fallback,
         force_host=options.force_host,
     )

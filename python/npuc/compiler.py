@@ -15,7 +15,8 @@ from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu.ops.group import is_cast
 from npuc.dialects.npu_cmd.ops.segment import SEGMENT, Segment, ports, read_segment_op
 from npuc.errors import InternalError
-from npuc.isa.program import HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
+from npuc.isa.base import Space
+from npuc.isa.program import Edge, HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
 from npuc.ops._plain import plain_params
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE
 from npuc.passes.base import TARGET_ATTRIBUTE, Pass, functions, layer_name
@@ -24,6 +25,7 @@ from npuc.passes.npu_partition import REASON_ATTRIBUTE, NpuPartition
 from npuc.passes.npu_place_buffers import DRAM_ALIGN_BYTES, PLACEMENT_ATTRIBUTE
 from npuc.passes.npu_schedule import NpuSchedule, segment_contents
 from npuc.passes.pipeline import DEFAULT, Checker, PassRun, run_passes
+from npuc.plan.options import DEFAULT_EFFORT
 from npuc.targets.base import Target
 from npuc.version import __version__
 
@@ -35,6 +37,8 @@ def lower(
     target: Target,
     *,
     schedule: str | None = None,
+    effort: int = DEFAULT_EFFORT,
+    without: Sequence[str] = (),
     fallback: bool = True,
     force_host: Sequence[str] = (),
     validate: Checker | None = None,
@@ -45,6 +49,8 @@ def lower(
 
     Args:
         schedule: JSON file with a schedule to replay.
+        effort: how many schedules the planner looks at, 0 to 3.
+        without: techniques that the planner leaves out, by name.
         fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
         force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         validate: asked after every pass that changed something.
@@ -57,7 +63,7 @@ def lower(
         module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
     chosen: dict[str, Pass] = {
         "npu-partition": NpuPartition(fallback=fallback, force_host=",".join(force_host)),
-        "npu-schedule": NpuSchedule(file=schedule),
+        "npu-schedule": NpuSchedule(file=schedule, effort=effort, without=",".join(without)),
     }
     passes = [chosen.get(name, name) for name in DEFAULT]
     return run_passes(module, passes, validate=validate, save_stages=save_stages, on_pass=on_pass)
@@ -139,12 +145,18 @@ class _Encoder:
         self.flush()
         segment = read_segment_op(op)
         inputs, outputs = ports(op)
+        through_sram = segment.edge_memory is Space.SRAM
         for value, offset in zip(inputs, segment.input_offsets, strict=True):
-            self.uploaded(value, offset)
+            if not through_sram:
+                self.uploaded(value, offset)
         for value, offset in zip(outputs, segment.output_offsets, strict=True):
-            self.tensor(value, f"npu_{len(self.tensors)}", offset)
+            self.tensor(value, f"npu_{len(self.tensors)}", -1 if through_sram else offset)
         self.lowered.append(segment)
-        self.segments.append(NpuSegment(tuple(segment.commands)))
+        edges = [
+            tuple(Edge(self.numbers[value], offset) for value, offset in zip(values, offsets, strict=True)) if through_sram else ()
+            for values, offsets in ((inputs, segment.input_offsets), (outputs, segment.output_offsets))
+        ]
+        self.segments.append(NpuSegment(tuple(segment.commands), *edges))
 
 
 def encode(

@@ -192,13 +192,13 @@ def _segment(frame: _Frame, op: ir.Operation) -> list[Any]:
     memory = machine.memories(segment.sram_bytes, segment.dram_bytes, segment.constants)
     for array, offset in zip(frame.values[op.operands[0]], segment.input_offsets, strict=True):
         raw = np.frombuffer(np.ascontiguousarray(array).tobytes(), np.uint8)
-        memory[Space.DRAM][offset : offset + len(raw)] = raw
+        memory[segment.edge_memory][offset : offset + len(raw)] = raw
     machine.run(commands, memory, engines.get(), watch=_watch(frame.observe, op, memory))
     results = []
     bundle = op.results[0].type
     for index, offset in enumerate(segment.output_offsets):
         kind = tensor_type(bundle.get_type(index))
-        raw = memory[Space.DRAM][offset : offset + kind.bytes]
+        raw = memory[segment.edge_memory][offset : offset + kind.bytes]
         results.append(np.frombuffer(raw.tobytes(), NUMPY_DTYPES[kind.dtype]).reshape(kind.shape))
     return [tuple(results)]
 

@@ -8,9 +8,11 @@
 // CHECK-NOT: npu.group
 // CHECK: "npu_cmd.segment"
 // CHECK-NEXT: "npu_cmd.dma"() {dst = #npu_cmd.operand<"sram"{{.*}} queue = "dma0", src = #npu_cmd.operand<"dram", "i8", 768 : i64, array<i64: 1, 8, 4, 8>
-// CHECK-NEXT: "npu_cmd.dma"() {dst = #npu_cmd.operand<"sram"{{.*}} queue = "dma0", src = #npu_cmd.operand<"dram", "i8", 0 : i64, array<i64: 1, 1, 1, 656>
-// CHECK-NEXT: "npu_cmd.signal"() {queue = "dma0", semaphore = [[#DMA:]] : i64}
+// CHECK-NEXT: "npu_cmd.signal"() {queue = "dma0", semaphore = [[#LOAD:]] : i64}
+// CHECK-NEXT: "npu_cmd.dma"() {dst = #npu_cmd.operand<"sram"{{.*}} queue = "dma1", src = #npu_cmd.operand<"dram", "i8", 0 : i64, array<i64: 1, 1, 1, 656>
+// CHECK-NEXT: "npu_cmd.signal"() {queue = "dma1", semaphore = [[#DMA:]] : i64}
 // CHECK-NEXT: "npu_cmd.wait"() {queue = "mac", semaphore = [[#DMA]] : i64, value = 1 : i64}
+// CHECK-NEXT: "npu_cmd.wait"() {queue = "mac", semaphore = [[#LOAD]] : i64, value = 1 : i64}
 // CHECK-NEXT: "npu_cmd.conv2d"() {{.*}}ifm = #npu_cmd.operand<"sram", "i8", [[#]] : i64, array<i64: 1, 8, 4, 8>, array<i64: 256, 32, 8, 1>, array<i64: 1, 1, 1, 1>{{.*}}ofm = #npu_cmd.operand<"sram", "i8", [[#MADE:]] : i64{{.*}}queue = "mac"
 // CHECK-NEXT: "npu_cmd.signal"() {queue = "mac", semaphore = [[#MAC:]] : i64}
 // CHECK-NEXT: "npu_cmd.wait"() {queue = "vector", semaphore = [[#MAC]] : i64, value = 1 : i64}
@@ -19,7 +21,7 @@
 // CHECK-NEXT: "npu_cmd.wait"() {queue = "dma1", semaphore = [[#VECTOR]] : i64, value = 1 : i64}
 // CHECK-NEXT: "npu_cmd.dma"() {dst = #npu_cmd.operand<"dram", "i8", 1024 : i64{{.*}}queue = "dma1", src = #npu_cmd.operand<"sram"
 // CHECK-NEXT: "npu_cmd.end"
-// CHECK-NEXT: {{.*}}dram_bytes = 1280 : i64, input_offsets = array<i64: 768>, output_offsets = array<i64: 1024>{{.*}}sram_bytes = [[#]] : i64
+// CHECK-NEXT: {{.*}}dram_bytes = 1280 : i64, edge_memory = "dram", input_offsets = array<i64: 768>, output_offsets = array<i64: 1024>{{.*}}sram_bytes = [[#]] : i64
 // CHECK-NOT: npu.copy
 // CHECK: return %{{.*}} : tensor<1x8x4x8xi8>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN: npu-opt %s --npu-schedule | FileCheck %s
+// RUN: npu-opt %s --npu-schedule=effort=0 | FileCheck %s
 // RUN: npu-opt %s --npu-schedule --validate > /dev/null
 // RUN: npu-opt %s --npu-set-target="name=edge-256 sram-kib=1" --npu-schedule | FileCheck %s --check-prefix=SMALL
 // RUN: echo '{"groups": [{"nodes": [0, 1], "stripe_rows": 2, "chunks": [1, 1], "stream": [false, true], "keep": [], "outer": "rows", "ahead": false}], "fetch": []}' > %t.json
@@ -10,7 +10,7 @@
 // RUN: sed 's/8x4x8x/8x400x8x/g' %s | not npu-opt - --npu-set-target="name=edge-256 sram-kib=4" --npu-schedule 2>&1 | FileCheck %s --check-prefix=REFUSED
 
 // Both ops in one group and, where they fit, in one stripe; the function keeps its ops.
-// CHECK: npu.schedule = #npu.schedule<{array_cycles = 72 : i64, compulsory_bytes = 1168 : i64, estimate_cycles = [[#]] : i64
+// CHECK: npu.schedule = #npu.schedule<{array_cycles = 72 : i64, capacity_bytes = 524288 : i64, compulsory_bytes = 1168 : i64, estimate_cycles = [[#]] : i64
 // CHECK-SAME: groups = [{{{.*}}nodes = [0, 1]{{.*}}stripe_rows = 8 : i64}]
 // CHECK-SAME: layers = [{{{.*}}macs = 18432 : i64, name = "stem.conv", op = "conv2d"}
 // CHECK-SAME: network_bound_cycles = 146 : i64
@@ -22,7 +22,7 @@
 // SMALL: npu.conv2d
 
 // What the file says is taken over and timed anew.
-// REPLAY: groups = [{ahead = false, chunks = [1, 1], keep = [], nodes = [0, 1], outer = "rows", stream = [false, true], stripe_rows = 2 : i64}]
+// REPLAY: groups = [{ahead = false, chunks = [1, 1], direct = [], far = [], keep = [], nodes = [0, 1], outer = "rows", stream = [false, true], stripe_rows = 2 : i64}]
 
 // WRONG: error: [NPU100] the schedule is not for this network
 // MISSING: error: [NPU100] the schedule file '{{.*}}' cannot be read

@@ -8,7 +8,7 @@ import numpy as np
 from npuc.ops import all_ops
 from npuc.ops.base import OpSpec, TensorType
 from npuc.plan.graph import Graph, Node, row_axis, rows
-from npuc.plan.schedule import GroupPlan, Schedule
+from npuc.plan.schedule import GroupPlan, Schedule, far_values
 from npuc.plan.steps import Compute, Load, LoadParams, Steps, Store, View, expand
 from npuc.targets.base import Target
 
@@ -84,6 +84,20 @@ def random_schedule(rng: np.random.Generator, graph: Graph) -> Schedule:
         groups.append(GroupPlan(nodes, int(rng.integers(1, tallest + 1)), chunks, stream, keep, outer, bool(rng.random() < 0.7)))
         first = end
     return Schedule(tuple(groups))
+
+
+def random_reach(rng: np.random.Generator, graph: Graph, schedule: Schedule, target: Target) -> Schedule:
+    """The schedule with some parameters and feature maps read and written by the core itself, where the machine can."""
+    if not target.core_reaches_dram:
+        return schedule
+    groups = []
+    for group in schedule.groups:
+        if group.outer == "rows" and rng.random() < 0.7:
+            direct = tuple(bool(graph.nodes[index].spec.param_operands) and rng.random() < 0.4 for index in group.nodes)
+            far = tuple(value for value in far_values(graph, group.nodes, target) if value not in group.keep and rng.random() < 0.4)
+            group = replace(group, direct=direct, far=far)
+        groups.append(group)
+    return replace(schedule, groups=tuple(groups))
 
 
 def random_fetch(rng: np.random.Generator, graph: Graph, schedule: Schedule, target: Target) -> Schedule:

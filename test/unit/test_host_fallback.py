@@ -114,6 +114,17 @@ def test_a_value_that_crosses_segments_lies_in_one_place_and_is_no_transfer():
     assert len(call.inputs) == 1 and len({tensor.dram_offset for tensor in program.tensors}) == len(program.tensors)
 
 
+def test_on_a_machine_with_flash_the_host_gives_and_takes_through_sram():
+    net = Net(IMAGE)
+    skip = net.conv(net.inputs[0], 8)
+    x = net.op("clamp", net.conv(skip, 8), lo=-50, hi=90)
+    module = net.returns(net.add(net.conv(x, 8), skip), skip)
+    program = run_forced(module, "u55-256", "clamp")
+    assert kinds(program) == "nhn"
+    assert [len(one.inputs) for one in program.segments if isinstance(one, NpuSegment)] == [1, 2]
+    assert (profile(program).host_transfers, profile(program).host_transfer_bytes) == (2, 1024)
+
+
 def test_what_only_moves_data_between_two_host_ops_stays_on_the_host():
     net = Net(IMAGE)
     x = net.op("clamp", net.conv(net.inputs[0], 8), lo=-50, hi=90)

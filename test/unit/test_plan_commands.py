@@ -129,7 +129,7 @@ def test_one_queue_is_in_order_with_itself():
 
 def test_a_later_signal_covers_an_earlier_one():
     """The third command conflicts with both; waiting for the second is enough."""
-    found = synchronize([transfer("dma0", 0, 0), transfer("dma0", 64, 64), transfer("dma1", 1024, 0, 128, out=True)], EDGE)
+    found = synchronize([transfer("dma0", 0, 0), transfer("dma0", 64, 0), transfer("dma1", 1024, 0, 128, out=True)], EDGE)
     assert text(found) == f"dma0, dma0, dma0: signal {DMA0}, dma1: wait {DMA0} 1, dma1"
 
 

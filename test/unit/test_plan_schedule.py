@@ -20,7 +20,7 @@ from npuc.passes.pipeline import run_passes
 from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.targets import get
 from samples.networks import LOWERING, NAMED, random_network, run_levels, set_target
-from samples.plans import random_fetch, random_schedule
+from samples.plans import random_fetch, random_reach, random_schedule
 
 PLAN = Schedule(
     groups=(
@@ -82,12 +82,36 @@ def test_a_foreign_schedule_is_right_or_does_not_fit(tmp_path, seed):
     graph = read_segment(functions(module)[0].operation).graph
     target = ("pico-64", "edge-256", "edge-2048", "u65-512-dram")[seed % 4]
     for _ in range(2):
-        plan = random_fetch(rng, graph, random_schedule(rng, graph), get(target))
+        plan = random_fetch(rng, graph, random_reach(rng, graph, random_schedule(rng, graph), get(target)), get(target))
         path = written(tmp_path, plan.to_dict())
         try:
             run_levels(random_network(seed, ops=9), target, schedule=path)
         except DoesNotFit as error:
             assert str(get(target).sram.bytes) in str(error.wanted)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_core_reads_and_writes_off_chip_as_a_schedule_says(tmp_path, seed):
+    """Parameters, inputs and results anywhere off-chip: the values are the same."""
+    rng = np.random.default_rng(2000 + seed)
+    module = random_network(seed, ops=7)
+    run_passes(module, ["canonicalize"])
+    graph = read_segment(functions(module)[0].operation).graph
+    target = get("u65-512-dram")
+    drawn = random_schedule(rng, graph)
+    drawn = replace(drawn, groups=tuple(replace(group, outer="rows") for group in drawn.groups))
+    plans = (random_reach(rng, graph, drawn, target) for _ in range(100))
+    plan = next(plan for plan in plans if any(any(group.direct) or group.far for group in plan.groups))
+    run_levels(random_network(seed, ops=7), "u65-512-dram", schedule=written(tmp_path, random_fetch(rng, graph, plan, target).to_dict()))
+
+
+def test_only_a_core_that_reaches_off_chip_memory_is_told_to(tmp_path):
+    content = schedule_content(scheduled("conv_chain"))
+    groups = [group | {"direct": [True] * len(group["nodes"])} for group in content["groups"]]
+    module = NAMED["conv_chain"]()
+    set_target(module, "edge-256")
+    with pytest.raises(UserInputError, match="reach off-chip memory, wanted a machine whose core does"):
+        run_passes(module, [f"npu-schedule{{file={written(tmp_path, content | {'groups': groups})}}}"])
 
 
 def test_lower_takes_a_schedule_file(tmp_path):

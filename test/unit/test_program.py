@@ -18,7 +18,7 @@ import pytest
 from npuc import targets
 from npuc.errors import ProgramError, ProgramTarget, ProgramVersion
 from npuc.isa import program as format
-from npuc.isa.program import HostCall, HostSegment, NpuSegment, Port, Program, Tensor, target_from_dict
+from npuc.isa.program import Edge, HostCall, HostSegment, NpuSegment, Port, Program, Tensor, target_from_dict
 from npuc.runtime import load
 from samples import programs
 
@@ -244,7 +244,23 @@ def test_what_a_program_holds_is_all_in_the_file():
     assert {f.name for f in fields(Program)} == {
         "target", "inputs", "outputs", "tensors", "segments", "constants", "dram_bytes", "sram_bytes", "layers", "certificates", "metadata",
     }  # fmt: skip
-    assert {f.name for f in fields(NpuSegment)} == {"commands"}
+    assert {f.name for f in fields(NpuSegment)} == {"commands", "inputs", "outputs"}
+
+
+def through_sram(offset):
+    """A program whose first tensor passes through SRAM at `offset`."""
+    segment = next(one for one in WHOLE.segments if isinstance(one, NpuSegment))
+    segments = tuple(replace(one, inputs=(Edge(0, offset),)) if one is segment else one for one in WHOLE.segments)
+    return replace(WHOLE, segments=segments)
+
+
+def test_tensors_that_pass_through_sram_are_in_the_file():
+    program = through_sram(0)
+    size = program.tensors[0].bytes
+    roomy = replace(program, sram_bytes=max(program.sram_bytes, size))
+    assert Program.from_bytes(roomy.to_bytes()) == roomy
+    with pytest.raises(ProgramError, match="SRAM address of tensor 'image'"):
+        Program.from_bytes(replace(through_sram(1), sram_bytes=size).to_bytes())
 
 
 # released versions ---------------------------------------------------------------------------------

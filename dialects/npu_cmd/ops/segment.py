@@ -17,14 +17,16 @@ from npuc.dialects.base import Operand, Region, Result, complain
 from npuc.dialects.npu.ops.group import pack, unpack
 from npuc.dialects.npu_cmd.dialect import NpuCmd
 from npuc.dialects.npu_cmd.ops.instructions import MNEMONICS, build_command, from_op
-from npuc.isa.base import Command
+from npuc.isa.base import Command, Space
 
 SEGMENT = "npu_cmd.segment"
+EDGE_MEMORIES = {"dram": Space.DRAM, "sram": Space.SRAM}
 
 
 class SegmentOp(NpuCmd.Operation, name="segment"):
     """Off-chip memory starts as `constants` from address 0 on; inputs are put at `input_offsets`, the commands run, results are
-    read from `output_offsets`. All tensors are dense there.
+    read from `output_offsets`. All tensors are dense there. `edge_memory` is where inputs and results lie: "dram", or "sram" on
+    machines that cannot write off-chip.
     """
 
     inputs: Operand[Any]
@@ -32,6 +34,7 @@ class SegmentOp(NpuCmd.Operation, name="segment"):
     input_offsets: Any
     output_offsets: Any
     constants: Any
+    edge_memory: ir.StringAttr
     dram_bytes: ir.IntegerAttr
     sram_bytes: ir.IntegerAttr
     body: Region
@@ -47,6 +50,8 @@ class SegmentOp(NpuCmd.Operation, name="segment"):
                 problems.append(f"attribute '{name}' is {op.attributes[name]}, wanted {kind.num_types} addresses")
         if not isinstance(op.attributes["constants"], ir.DenseElementsAttr):
             problems.append("attribute 'constants' is no dense<…> of i8")
+        if from_attr(op.attributes["edge_memory"]) not in EDGE_MEMORIES:
+            problems.append(f"attribute 'edge_memory' is {op.attributes['edge_memory']}, wanted {' or '.join(EDGE_MEMORIES)}")
         return complain(op, problems)
 
     @classmethod
@@ -66,6 +71,7 @@ class Segment:
     Attributes:
         constants: image of off-chip memory from address 0 on.
         input_offsets, output_offsets: where operands are put and results read, in bytes.
+        edge_memory: the memory of these.
     """
 
     commands: tuple[Command, ...]
@@ -74,6 +80,7 @@ class Segment:
     output_offsets: tuple[int, ...]
     dram_bytes: int
     sram_bytes: int
+    edge_memory: Space = Space.DRAM
 
 
 def build_segment(segment: Segment, inputs: Sequence[ir.Value], result_types: Sequence[ir.Type], *, loc: ir.Location | None = None) -> list[ir.Value]:
@@ -83,6 +90,7 @@ def build_segment(segment: Segment, inputs: Sequence[ir.Value], result_types: Se
         "input_offsets": to_attr(segment.input_offsets),
         "output_offsets": to_attr(segment.output_offsets),
         "constants": ir.DenseElementsAttr.get(image, type=ir.IntegerType.get_signless(8)),
+        "edge_memory": to_attr(segment.edge_memory.name.lower()),
         "dram_bytes": to_attr(segment.dram_bytes),
         "sram_bytes": to_attr(segment.sram_bytes),
     }
@@ -117,4 +125,5 @@ def read_segment_op(op: ir.Operation | ir.OpView) -> Segment:
         from_attr(attributes["output_offsets"]),
         from_attr(attributes["dram_bytes"]),
         from_attr(attributes["sram_bytes"]),
+        EDGE_MEMORIES[from_attr(attributes["edge_memory"])],
     )

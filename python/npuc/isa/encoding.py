@@ -18,8 +18,9 @@ from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.legality import command_problems
 from npuc.targets.base import Target
 
-MINOR = 2
-"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool, 1.2 packed weights."""
+MINOR = 3
+"""Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool, 1.2 packed weights, 1.3 tensors that
+the host puts into SRAM."""
 
 _HEADER = struct.Struct("<BBI")
 # dtype, base, shape, strides, padding, pad value, ring rows, first row

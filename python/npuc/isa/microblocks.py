@@ -391,6 +391,11 @@ def _evaluate(work: BlockWork, blocks: np.ndarray, orders: Sequence[bool], targe
     return best
 
 
+# what best_block found last: its cost is asked for next
+_chosen: dict[tuple[BlockWork, Target], BlockCost] = {}
+_MOST_CHOSEN = 65536
+
+
 @functools.lru_cache(maxsize=65536)
 def block_cost(work: BlockWork, block: Block, part_kernel: bool, target: Target) -> BlockCost:
     """Cost of `work` done in blocks of `block`.
@@ -398,6 +403,9 @@ def block_cost(work: BlockWork, block: Block, part_kernel: bool, target: Target)
     Raises:
         DoesNotFit: the block is no whole number of micro-blocks, or exceeds the on-core buffer.
     """
+    chosen = _chosen.get((work, target))
+    if chosen is not None and chosen.block == block and chosen.part_kernel == part_kernel:
+        return chosen
     problem = next(iter(block_problems(work, block, target)), "")
     found = None if problem else _evaluate(work, np.array([block], np.int64), (part_kernel and work.task is Task.CONV,), target)
     if found is None:
@@ -430,6 +438,10 @@ def best_block(work: BlockWork, target: Target) -> BlockCost:
     assert isinstance(target.array, MicroBlockArray)
     orders = (False, True) if work.task is Task.CONV else (False,)
     found = _evaluate(work, candidates(work.out, target.array.ublock), orders, target)
+    if found is not None:
+        if len(_chosen) >= _MOST_CHOSEN:
+            _chosen.clear()
+        _chosen[work, target] = found
     if found is None:
         raise DoesNotFit(f"the smallest block of {target.name} exceeds its on-core buffer", found=work.kernel, wanted="a smaller kernel")
     return found

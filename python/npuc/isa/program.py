@@ -40,6 +40,10 @@ _MAX_FIGURE = 1 << 48
 _MAX_MEMORY_BYTES = 1 << 32
 _RATE = re.compile(r"[0-9]{1,15}(/[0-9]{1,15})?")
 
+# of a segment: tensors that pass through SRAM, since this minor version
+_EDGES = ("inputs", "outputs")
+_EDGES_SINCE = 3
+
 _FILE = struct.Struct("<4sHHI")
 _SECTION = struct.Struct("<8sQQI")
 _CRC = struct.Struct("<I")
@@ -75,10 +79,24 @@ class Port:
 
 
 @dataclass(frozen=True)
+class Edge:
+    """A tensor that the host puts into SRAM before a segment, or takes from there behind it: on machines that cannot write off-chip."""
+
+    tensor_id: int
+    sram_offset: int
+
+
+@dataclass(frozen=True)
 class NpuSegment:
-    """Commands that run between two host segments."""
+    """Commands that run between two host segments.
+
+    Attributes:
+        inputs, outputs: tensors that pass through SRAM; those with a `dram_offset` lie there and are not listed.
+    """
 
     commands: tuple[Command, ...]
+    inputs: tuple[Edge, ...] = ()
+    outputs: tuple[Edge, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -225,7 +243,8 @@ def _write(program: Program) -> bytes:
     for segment in program.segments:
         if isinstance(segment, NpuSegment):
             encoded = encode(segment.commands, queue_names, locations)
-            segments.append({"kind": "npu", "offset": len(commands), "size": len(encoded)})
+            edges = {name: [_record(edge) for edge in getattr(segment, name)] for name in _EDGES}
+            segments.append({"kind": "npu", "offset": len(commands), "size": len(encoded)} | edges)
             commands += encoded
         else:
             segments.append({"kind": "host", "calls": [_record(call) for call in segment.calls]})
@@ -358,7 +377,7 @@ def _assemble(sections: dict[str, bytes], minor: int) -> Program:
         outputs=_ports(outputs, "outputs", len(known)),
         tensors=known,
         segments=_segments(
-            _json(sections, "segments", dict), sections["commands"], locations, target, len(known), dram_bytes, sram_bytes, minor
+            _json(sections, "segments", dict), sections["commands"], locations, target, known, dram_bytes, sram_bytes, minor
         ),
         constants=constants,
         dram_bytes=dram_bytes,
@@ -394,9 +413,21 @@ def _ports(records: Any, subject: str, tensors: int) -> tuple[Port, ...]:
     return tuple(ports)
 
 
+def _edges(records: Any, subject: str, tensors: tuple[Tensor, ...], sram_bytes: int) -> tuple[Edge, ...]:
+    found = []
+    for record in _a(list, records, f"the {subject} of a segment"):
+        number, offset = _fields(record, f"one of the {subject} of a segment", "tensor_id", "sram_offset")
+        tensor = tensors[_int(number, f"a tensor id in the {subject} of a segment", 0, len(tensors) - 1)]
+        if tensor.dram_offset >= 0:
+            raise ProgramError(f"tensor '{tensor.name}' passes through SRAM and lies off-chip", found=f"dram[{tensor.dram_offset:#x}]", wanted="one")
+        limit = sram_bytes - tensor.bytes if tensor.bytes <= sram_bytes else -1
+        found.append(Edge(number, _int(offset, f"the SRAM address of tensor '{tensor.name}'", 0, limit)))
+    return tuple(found)
+
+
 def _segments(
-    section: dict[str, Any], commands: bytes, locations: tuple[str, ...], target: Target, tensors: int, dram_bytes: int, sram_bytes: int,
-    minor: int,
+    section: dict[str, Any], commands: bytes, locations: tuple[str, ...], target: Target, tensors: tuple[Tensor, ...], dram_bytes: int,
+    sram_bytes: int, minor: int,
 ) -> tuple[NpuSegment | HostSegment, ...]:  # fmt: skip
     queues, records = _fields(section, "section 'segments'", "queues", "segments")
     queue_names = tuple(_a(str, name, "a queue name") for name in _a(list, queues, "the queue names"))
@@ -406,16 +437,18 @@ def _segments(
     for record in _a(list, records, "the segments"):
         if _a(dict, record, "a segment").get("kind") == "host":
             _, calls = _fields(record, "a host segment", "kind", "calls")
-            found.append(HostSegment(tuple(_call(call, tensors) for call in _a(list, calls, "the calls of a host segment"))))
+            found.append(HostSegment(tuple(_call(call, len(tensors)) for call in _a(list, calls, "the calls of a host segment"))))
             continue
-        kind, offset, size = _fields(record, "a segment", "kind", "offset", "size")
+        names = _EDGES if minor >= _EDGES_SINCE else ()
+        kind, offset, size, *edges = _fields(record, "a segment", "kind", "offset", "size", *names)
         if kind != "npu":
             raise ProgramError("a segment is of an unknown kind", found=kind, wanted="npu, host")
         # segments lie one after the other, so no byte is decoded twice
         _int(offset, "the offset of a segment", expected, expected)
         _int(size, "the size of a segment", 0, len(commands) - offset)
         expected = offset + size
-        found.append(NpuSegment(decode(commands[offset:expected], queue_names, locations, target, sizes, minor)))
+        passing = [_edges(entries, name, tensors, sram_bytes) for entries, name in zip(edges, names, strict=True)]
+        found.append(NpuSegment(decode(commands[offset:expected], queue_names, locations, target, sizes, minor), *passing))
     if expected != len(commands):
         raise ProgramError("commands belong to no segment", found=len(commands), wanted=expected)
     return tuple(found)

@@ -128,11 +128,12 @@ def read_segment(function: ir.Operation) -> Segment:
     return graph_of(found[0] if found else [])
 
 
-def graph_of(ops: Sequence[ir.Operation], first: int = 0) -> Segment:
+def graph_of(ops: Sequence[ir.Operation], first: int = 0, *, edges_in_sram: bool = False) -> Segment:
     """The graph of the ops of one segment.
 
     Args:
         first: how many NPU ops the segments before it hold; it numbers ops without a layer.
+        edges_in_sram: what comes from the host and goes back to it lies in SRAM: off-chip memory cannot be written.
     """
     numbers: dict[ir.Value, int] = {}
 
@@ -156,7 +157,8 @@ def graph_of(ops: Sequence[ir.Operation], first: int = 0) -> Segment:
     entering = (value for node in nodes for value in node.activations if value not in made and value not in constants)
     inputs = tuple(dict.fromkeys(entering))
     # constants are read from off-chip memory like any input; the graph's bound counts them through its nodes
-    graph = Graph(tuple(nodes), types, (*inputs, *sorted(constants)), outputs)
+    resident = frozenset((*inputs, *outputs)) if edges_in_sram else frozenset()
+    graph = Graph(tuple(nodes), types, (*inputs, *sorted(constants)), outputs, resident=resident, constants=frozenset(constants))
     return Segment(graph, list(ops), values, frozenset(constants), numbers)
 
 

@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 from torch_mlir import ir
 
-from npuc.dialects.attrs import from_attr, to_attr
+from npuc.dialects.attrs import Placement, from_attr, to_attr
 from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu_cmd.ops.segment import Segment, build_segment
@@ -95,7 +95,7 @@ class _Image:
     Attributes:
         target: decides how parameters are packed.
         data: the bytes; tensors follow at `dram_base`.
-        homes: addresses of what the copies bring, in program order.
+        homes: addresses of what the copies bring, and of parameters that a tile reads there, in program order.
     """
 
     target: Target
@@ -106,17 +106,22 @@ class _Image:
 
     def gather(self, block: ir.Block) -> None:
         """Lay the constants out; equal ones are stored once."""
-        for op in _copies(block):
-            if _constant(op.operands[0]) is None:
+        for op in _movers(block):
+            cls = spec_class(op) if op.name != "npu.copy" else None
+            operands = list(op.operands) if cls is None else [op.operands[position] for position in cls.param_operands]
+            if not operands or _constant(operands[0]) is None:
                 continue
             pieces = []
-            for value in op.operands:
+            for value in operands:
                 found = _constant(value)
                 if found is None:
                     raise InternalError("a parameter is no constant", layer=layer_name(op), found=str(value)[:120])
                 array, region = found
                 pieces.append(np.ascontiguousarray(cut(array, region)))
-            data = consumer_spec(op).pack_for(self.target, *pieces) if is_params(op) else pieces[0].tobytes()
+            if cls is not None:
+                data = spec_of(op).pack_for(self.target, *pieces)
+            else:
+                data = consumer_spec(op).pack_for(self.target, *pieces) if is_params(op) else pieces[0].tobytes()
             self.homes.append((self._offset(data), len(data)))
         for item in block.operations:
             op = item.operation
@@ -165,7 +170,7 @@ class _Lowering:
         location = layer_name(op)
         if into is None:
             assert source is not None
-            self.downloads.append((op, self.image.dram_base + source.offset))
+            self.downloads.append((op, self._address(source)))
         elif _constant(op.operands[0]) is not None:
             offset, size = self.image.homes.popleft()
             outer = blob(Location(Space.DRAM, offset), size)
@@ -178,10 +183,14 @@ class _Lowering:
                 kind = "params" if PARAMS_ATTRIBUTE in op.attributes else "load"
                 self.commands.append(copy_command(outer, self._result(op.results[0]), kind, self.target, location))
         elif source is None:
-            self.uploads.append((op, self.image.dram_base + into.offset))
+            self.uploads.append((op, self._address(into)))
         else:
             kind = "load" if into.memory == "sram" else "store"
             self.commands.append(copy_command(self._operand(op.operands[0]), self._result(op.results[0]), kind, self.target, location))
+
+    def _address(self, place: Placement) -> int:
+        """Of a tensor in the memory that its type names."""
+        return place.offset if place.memory == "sram" else self.image.dram_base + place.offset
 
     def _tile(self, op: ir.Operation) -> None:
         spec = spec_of(op)
@@ -191,9 +200,13 @@ class _Lowering:
         params = scratch = Operand.absent()
         if spec.param_operands:
             place = space_of(op.operands[spec.param_operands[0]])
-            if place is None:
+            if place is not None:
+                params = blob(Location(Space.SRAM, place.offset), self.packed[place.offset])
+            elif _constant(op.operands[spec.param_operands[0]]) is not None:
+                offset, size = self.image.homes.popleft()
+                params = blob(Location(Space.DRAM, offset), size)
+            else:
                 raise InternalError("a tile's parameters lie in no memory", layer=layer_name(op), found=str(op)[:200])
-            params = blob(Location(Space.SRAM, place.offset), self.packed[place.offset])
         elif PARAMS_OFFSET_ATTRIBUTE in op.attributes:
             params = blob(Location(Space.SRAM, from_attr(op.attributes[PARAMS_OFFSET_ATTRIBUTE])), spec.param_bytes())
         if SCRATCH_ATTRIBUTE in op.attributes:
@@ -217,8 +230,7 @@ class _Lowering:
         if place is None or place.offset < 0:
             raise InternalError("a tensor lies in no memory", found=str(whole)[:200], wanted="a placed tensor")
         ring = place.rows if place.rows and place.rows < rows(kind) else 0
-        offset = place.offset if place.memory == "sram" else self.image.dram_base + place.offset
-        return view(kind, Location(Space[place.memory.upper()], offset, ring), region)
+        return view(kind, Location(Space[place.memory.upper()], self._address(place), ring), region)
 
     def replace(self, dram_bytes: int, sram_bytes: int) -> None:
         """Put the segment where the first group stood and take the tiled form away."""
@@ -233,6 +245,7 @@ class _Lowering:
                 tuple(offset for _, offset in self.downloads),
                 dram_bytes,
                 sram_bytes,
+                Space.DRAM if self.target.dram.writable else Space.SRAM,
             )
             values = build_segment(segment, [op.operands[0] for op, _ in self.uploads], results)
         for (op, _), value in zip(self.downloads, values, strict=True):
@@ -250,14 +263,14 @@ def _aligned(size_bytes: int) -> int:
     return -(-size_bytes // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
 
 
-def _copies(block: ir.Block) -> Iterator[ir.Operation]:
-    """Every npu.copy of a block and of the groups in it, in program order."""
+def _movers(block: ir.Block) -> Iterator[ir.Operation]:
+    """Every npu.copy and every tile of a block and of the groups in it, in program order."""
     for item in block.operations:
         op = item.operation
-        if op.name == "npu.copy":
+        if op.name == "npu.group":
+            yield from _movers(op.regions[0].blocks[0])
+        elif op.name == "npu.copy" or (spec_class(op) is not None and space_of(op.results[0]) is not None):
             yield op
-        elif op.name == "npu.group":
-            yield from _copies(op.regions[0].blocks[0])
 
 
 def _base(value: ir.Value) -> ir.Value:

@@ -45,9 +45,10 @@ class NpuPlaceBuffers(Pass):
             if not buffers.found:
                 refuse_untiled(function.operation, "npu-tile")
                 continue
-            planned = [one.peak_sram_bytes for one in schedules_of(function.operation)] if SCHEDULE_ATTRIBUTE in function.attributes else []
-            planned += [0] * (buffers.segment + 1 - len(planned))
-            placements = [_place(function, buffers, number, target, planned[number]) for number in range(buffers.segment + 1)]
+            schedules = schedules_of(function.operation) if SCHEDULE_ATTRIBUTE in function.attributes else []
+            planned = [(one.peak_sram_bytes, one.capacity_bytes or target.sram.bytes) for one in schedules]
+            planned += [(0, target.sram.bytes)] * (buffers.segment + 1 - len(planned))
+            placements = [_place(function, buffers, number, target, *planned[number]) for number in range(buffers.segment + 1)]
             top = 0
             for buffer in buffers.found:
                 if buffer.memory == "dram":
@@ -77,11 +78,11 @@ def _certificate(placements: Sequence[plan_place.Placement]) -> dict[str, Any]:
     }
 
 
-def _place(function: Any, buffers: "_Buffers", segment: int, target: Target, planned_bytes: int) -> plan_place.Placement:
+def _place(function: Any, buffers: "_Buffers", segment: int, target: Target, planned_bytes: int, capacity_bytes: int) -> plan_place.Placement:
     """Give the SRAM buffers of one segment their offsets."""
     sram = [buffer for buffer in buffers.found if buffer.memory == "sram" and buffer.segment == segment]
     lifetimes = [(buffer.size_bytes, buffer.first, buffer.last) for buffer in sram]
-    placement = plan_place.place_again(lifetimes, planned_bytes, target.sram.bytes)
+    placement = plan_place.place_again(lifetimes, planned_bytes, min(capacity_bytes, target.sram.bytes))
     if placement.peak_bytes > target.sram.bytes:
         raise DoesNotFit(
             f"the tiles of '{function.operation.attributes['sym_name']}' do not fit in the SRAM of {target.name}",
@@ -117,6 +118,7 @@ class _Buffers:
     Attributes:
         home: where in off-chip memory a value of the host lies that a segment made or took.
         segment: the one being read, at last the number of the last one.
+        ended: a value went back to the host, so the next one that comes from there begins a segment.
     """
 
     found: list[_Buffer] = field(default_factory=list)
@@ -127,6 +129,7 @@ class _Buffers:
     home: dict[ir.Value, int] = field(default_factory=dict)
     segment: int = 0
     position: int = 0
+    ended: bool = False
 
     def read(self, function: ir.Operation) -> None:
         self._block(function.regions[0].blocks[0])
@@ -155,6 +158,7 @@ class _Buffers:
         number = group_segment(group)
         if number != self.segment:
             self.segment, self.position = number, 0
+        self.ended = False
 
     def _touch(self, number: int) -> None:
         buffer = self.found[number]
@@ -185,7 +189,10 @@ class _Buffers:
         spaces = [space_of(value) for value in op.results]
         if all(space is None for space in spaces):
             # back to the host
-            self.home[op.results[0]] = self.of[op.operands[0]]
+            number = self.of[op.operands[0]]
+            self.home[op.results[0]] = number
+            self.found[number].last = max(self.found[number].last, self.position - 1)
+            self.ended = True
             return
         first = spaces[0]
         assert first is not None
@@ -200,9 +207,8 @@ class _Buffers:
         for value in op.operands:
             if value in self.of:
                 self._touch(self.of[value])
-        if first.memory == "dram" and not transfer:
-            # from the host
-            self._upload(op)
+        if not transfer:
+            self._upload(op, first.memory)
             return
         for value in op.results:
             self._result(value)
@@ -210,9 +216,14 @@ class _Buffers:
             self.params[from_attr(op.attributes[PARAMS_ATTRIBUTE])] = self.of[op.results[0]]
         self.position += transfer
 
-    def _upload(self, op: ir.Operation) -> None:
-        """A segment takes a value of the host; it lies where the segment that made it, or took it before, has it."""
+    def _upload(self, op: ir.Operation, memory: str) -> None:
+        """A segment takes a value of the host; off chip it lies where the segment that made it, or took it before, has it."""
         source = op.operands[0]
+        if memory == "sram":
+            if self.ended:
+                self.segment, self.position, self.ended = self.segment + 1, 0, False
+            self._result(op.results[0])
+            return
         if source in self.home:
             self.of[op.results[0]] = self.home[source]
             return

@@ -19,6 +19,7 @@ from npuc.errors import DoesNotFit, UserInputError
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
+from npuc.plan.options import DEFAULT_EFFORT, TECHNIQUES, Options
 from npuc.plan.price import layer_cycles
 from npuc.plan.schedule import Schedule
 from npuc.plan.search import Result, finish, lay_out, search
@@ -28,6 +29,8 @@ from npuc.targets.base import Target
 @dataclass(frozen=True)
 class NpuSchedule(Pass):
     file: str | None = option("JSON file with a schedule to replay instead of searching", default=None)
+    effort: int = option("how many candidates the search looks at: 0 to 3", default=DEFAULT_EFFORT)
+    without: str = option(f"techniques to leave out, separated by commas: {', '.join(TECHNIQUES)}", default="")
 
     def run(self, module: ir.Module) -> None:
         target = target_of(module)
@@ -35,11 +38,12 @@ class NpuSchedule(Pass):
             drop_dead(function.operation)
             graphs, first = [], 0
             for ops in segments(function.operation):
-                graphs.append(with_packed(graph_of(ops, first), target))
+                graphs.append(with_packed(graph_of(ops, first, edges_in_sram=not target.dram.writable), target))
                 first += len(ops)
             if not graphs:
                 continue
-            results = [search(graph, target) for graph in graphs] if self.file is None else _replay(self.file, graphs, target)
+            options = Options.of(self.effort, self.without)
+            results = [search(graph, target, options) for graph in graphs] if self.file is None else _replay(self.file, graphs, target)
             contents = [_content(result, graph, target) for result, graph in zip(results, graphs, strict=True)]
             content = contents[0] if len(contents) == 1 else {"segments": contents}
             function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(ScheduleDict(content))
@@ -102,7 +106,7 @@ def _replay_one(file: str, content: dict[str, Any], graph: Graph, target: Target
     if not isinstance(content, dict):
         raise UserInputError(f"the schedule file '{file}' holds no schedule", found=repr(content)[:60], wanted="a file that --save-schedule wrote")
     schedule = Schedule.from_dict(content)
-    schedule.check(graph)
+    schedule.check(graph, target)
     steps, placement = lay_out(graph, schedule, target)
     if placement.peak_bytes > target.sram.bytes:
         raise DoesNotFit(

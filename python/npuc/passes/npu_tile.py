@@ -46,7 +46,7 @@ class NpuTile(Pass):
                 raise UserInputError("the schedule is not for this function", found=f"{len(schedules)} segments", wanted=len(found))
             for number, (ops, schedule) in enumerate(zip(found, schedules, strict=True)):
                 # read now: what the segments before it made has become a copy back to the host
-                segment = graph_of(ops)
+                segment = graph_of(ops, edges_in_sram=not target.dram.writable)
                 steps = expand(segment.graph, schedule, target)
                 parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
                 _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}, number).run()
@@ -59,6 +59,11 @@ def _positions(steps: Steps) -> list[int]:
         if isinstance(steps.steps[position], LoadParams):
             found[position] = found[position + 1]
     return found
+
+
+def _held(value: int, buffer: int) -> Key:
+    """The key of a value in a buffer, or, without one, off-chip."""
+    return ("sram", value, buffer) if buffer >= 0 else ("dram", value, -1)
 
 
 def _static(value: ir.Value, region: Region, result: ir.Type) -> ir.Value:
@@ -94,11 +99,13 @@ class _Tiler:
         regions = _positions(self.steps)
         keys = [self._keys(step) for step in self.steps.steps]
         final = {key: position for position, touched in enumerate(keys) for key in touched}
-        final.update({("dram", number, -1): len(keys) for number in graph.outputs})
+        edges = {number: self._edge(number) for number in (*graph.inputs, *graph.outputs)}
+        final.update({edges[number]: len(keys) for number in graph.outputs})
         with ir.InsertionPoint(after), ops[0].location:
             for number in graph.inputs:
                 if number not in self.segment.constants:
-                    self.current["dram", number, -1] = build_copy(self.current["dram", number, -1], [self._type(graph.types[number], "dram")])
+                    key = edges[number]
+                    self.current[key] = build_copy(self.current["dram", number, -1], [self._type(graph.types[number], key[0])])
             position = 0
             while position < len(regions):
                 stop = position
@@ -107,7 +114,7 @@ class _Tiler:
                 self._group(range(position, stop), regions[position], final)
                 position = stop
             for number in graph.outputs:
-                (host,) = build_copy(self.current["dram", number, -1], [mlir_type(graph.types[number])], loc=self._location(number))
+                (host,) = build_copy(self.current[edges[number]], [mlir_type(graph.types[number])], loc=self._location(number))
                 old = self.segment.values[number]
                 copy = host.owner
                 inside = {op.results[0] for op in ops}
@@ -117,6 +124,11 @@ class _Tiler:
                         user.operands[use.operand_number] = host
         for op in reversed(ops):
             op.erase()
+
+    def _edge(self, number: int) -> Key:
+        """Where the host puts a value, or finds it."""
+        resident = self.steps.resident
+        return ("sram", number, resident[number]) if number in resident else ("dram", number, -1)
 
     def _keys(self, step: Step) -> list[Key]:
         """What the step reads or writes, as keys of `current`."""
@@ -130,8 +142,8 @@ class _Tiler:
                 return [("sram", value, step.buffer) for value in (*nodes[step.node].activations, nodes[step.node].output)]
             case Compute():
                 node = nodes[step.node]
-                found: list[Key] = [("sram", value, buffer) for value, buffer in zip(node.activations, step.inputs, strict=True)]
-                found.append(("sram", node.output, step.output))
+                found: list[Key] = [_held(value, buffer) for value, buffer in zip(node.activations, step.inputs, strict=True)]
+                found.append(_held(node.output, step.output))
                 return found + ([("params", -1, step.params)] if step.params >= 0 else [])
 
     def _group(self, positions: range, number: int, final: dict[Key, int]) -> None:
@@ -163,7 +175,8 @@ class _Tiler:
             case Compute():
                 node = graph.nodes[step.node]
                 kind = region_type(node.spec.output, step.region) if step.alone else node.spec.output
-                return ("sram", node.output, step.output), [self._type(kind, "sram", self.steps.buffers[step.output].ring_rows)]
+                key = _held(node.output, step.output)
+                return key, [self._type(kind, key[0], self._ring_rows(step.output))]
 
     def _param_regions(self, step: LoadParams) -> tuple[Region, ...]:
         """For each operand of the step's node the part that the chunk reads."""
@@ -178,6 +191,9 @@ class _Tiler:
         if not spec.param_operands:
             return [TensorType((spec.param_bytes(),), "i8")]
         return [region_type(spec.inputs[position], regions[position]) for position in spec.param_operands]
+
+    def _ring_rows(self, buffer: int) -> int:
+        return self.steps.buffers[buffer].ring_rows if buffer >= 0 else 0
 
     def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0) -> ir.Type:
         return mlir_type(tensor, to_attr(Placement(memory, -1, ring_rows)))
@@ -249,20 +265,23 @@ class _Tiler:
         spec, regions = tile.spec, tile.regions
         operands: list[ir.Value] = []
         params = list(self.current["params", -1, step.params]) if step.params >= 0 else []
+        if step.direct:
+            whole = self.segment.ops[step.node].operands
+            params = [self._cut(whole[position], node.spec.inputs[position], regions[position]) for position in spec.param_operands]
         buffers = list(step.inputs)
         for position, value in enumerate(node.inputs):
             if position in node.spec.param_operands:
                 operands.append(params.pop(0))
             else:
-                held = self.current["sram", value, buffers.pop(0)][0]
+                held = self.current[_held(value, buffers.pop(0))][0]
                 operands.append(self._cut(held, node.spec.inputs[position], regions[position]))
-        ring = self.steps.buffers[step.output].ring_rows
-        result = build(spec, operands, result_type=self._type(spec.output, "sram", ring), loc=self.segment.ops[step.node].location)
+        ring = self._ring_rows(step.output)
+        key = _held(node.output, step.output)
+        result = build(spec, operands, result_type=self._type(spec.output, key[0], ring), loc=self.segment.ops[step.node].location)
         if step.scratch >= 0:
             result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
         if params:
             result.owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.params)
-        key: Key = ("sram", node.output, step.output)
         if step.alone:
             self.current[key] = [result]
         else:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from npuc.errors import InternalError
-from npuc.isa.base import Command, DType, Extent, Operand, Space
+from npuc.isa.base import Command, DType, Extent, Instruction, Operand, Space
 from npuc.isa.dma import Dma
 from npuc.isa.sync import Signal, Wait
 from npuc.ops.base import OpSpec, Region, TensorType
@@ -75,6 +75,36 @@ def copy_command(source: Operand, destination: Operand, kind: str, target: Targe
     return Command(Dma(src=source, dst=destination), dma_queue(kind, target), location)
 
 
+_COLUMNS = ("low", "high", "write", "command", "queue", "place", "end")
+
+
+@dataclass
+class _Clocks:
+    """A rough clock: when each queue and the off-chip port are free. It decides which of several DMA queues takes a transfer."""
+
+    target: Target
+    free: dict[str, int]
+    port: int = 0
+
+    def queue(self, command: Command, ready: int) -> str:
+        """The queue of a command: of the DMA queues the one that starts it first, its own where that is no later."""
+        names = self.target.queues["dma"]
+        if len(names) < 2 or command.queue not in names:
+            return command.queue
+        return min(names, key=lambda name: (max(self.free[name], ready), name != command.queue, names.index(name)))
+
+    def run(self, instruction: Instruction, queue: str, ready: int) -> int:
+        """When the instruction ends in `queue`."""
+        start = max(self.free[queue], ready)
+        if isinstance(instruction, Dma):
+            moved = instruction.traffic(self.target).get(Space.DRAM, 0)
+            end = self.port = max(start + instruction.latency(self.target), self.port) + self.target.dram.cycles(moved)
+        else:
+            end = start + instruction.cycles(self.target)
+        self.free[queue] = end
+        return end
+
+
 @dataclass
 class _Accesses:
     """Everything touched so far in one memory, as growing arrays."""
@@ -85,23 +115,24 @@ class _Accesses:
     command: np.ndarray
     queue: np.ndarray
     place: np.ndarray
+    end: np.ndarray
     extents: list[Extent]
     count: int = 0
 
     @classmethod
     def empty(cls) -> "_Accesses":
         size = 1024
-        low, high, command, queue, place = (np.zeros(size, np.int64) for _ in range(5))
-        return cls(low, high, np.zeros(size, bool), command, queue, place, [])
+        low, high, command, queue, place, end = (np.zeros(size, np.int64) for _ in range(6))
+        return cls(low, high, np.zeros(size, bool), command, queue, place, end, [])
 
-    def add(self, extent: Extent, write: bool, command: int, queue: int, place: int) -> None:
+    def add(self, extent: Extent, write: bool, command: int, queue: int, place: int, end: int) -> None:
         if self.count == len(self.low):
-            for name in ("low", "high", "write", "command", "queue", "place"):
+            for name in _COLUMNS:
                 array = getattr(self, name)
                 setattr(self, name, np.concatenate((array, np.zeros_like(array))))
         self.low[self.count], self.high[self.count] = extent.low, extent.high
         self.write[self.count], self.command[self.count] = write, command
-        self.queue[self.count], self.place[self.count] = queue, place
+        self.queue[self.count], self.place[self.count], self.end[self.count] = queue, place, end
         self.extents.append(extent)
         self.count += 1
 
@@ -110,11 +141,19 @@ class _Accesses:
         count = self.count
         surest = np.array([min(clock[queue] for other, clock in enumerate(known) if other != queue) for queue in range(len(known))])
         kept = np.nonzero(self.place[:count] > surest[self.queue[:count]])[0]
-        for name in ("low", "high", "write", "command", "queue", "place"):
+        for name in _COLUMNS:
             array = getattr(self, name)
             array[: len(kept)] = array[kept]
         self.extents = [self.extents[index] for index in kept]
         self.count = len(kept)
+
+    def ready(self, extent: Extent, write: bool) -> int:
+        """When the accesses whose bounding boxes meet, one of which writes, are estimated to have ended."""
+        n = self.count
+        meets = (self.low[:n] < extent.high) & (self.high[:n] > extent.low)
+        if not write:
+            meets &= self.write[:n]
+        return int(self.end[:n].max(initial=0, where=meets))
 
     def candidates(self, extent: Extent, write: bool, queue: int, clock: Sequence[int]) -> np.ndarray:
         """Accesses of other queues, not yet known to be complete, whose bounding boxes meet and one of which writes; newest first."""
@@ -131,7 +170,8 @@ class _Accesses:
 def synchronize(commands: Sequence[Command], target: Target) -> list[Command]:
     """Order the queues: every conflict of the program order that no chain of earlier semaphores covers gets a wait.
 
-    One semaphore counts the signals of one queue; a wait names how many it needs.
+    Where a machine has several DMA queues a transfer goes to the one that is estimated to start it first. One semaphore counts the
+    signals of one queue; a wait names how many it needs.
 
     Raises:
         InternalError: the machine has fewer semaphores than queues.
@@ -144,14 +184,22 @@ def synchronize(commands: Sequence[Command], target: Target) -> list[Command]:
     issued = [0] * len(queues)
     known: list[list[int]] = [[0] * len(queues) for _ in queues]  # what each queue knows to be complete of every queue
     clocks: list[tuple[int, ...]] = []
-    queue_of = [queues[command.queue] for command in commands]
+    queue_of: list[int] = []
     waits: list[list[int]] = []
-    for number, command in enumerate(commands):
-        queue = queue_of[number]
+    clocks_free = _Clocks(target, dict.fromkeys(queues, 0))
+    ordered: list[Command] = []
+    for number, given in enumerate(commands):
+        touched = [(view, False) for view in given.instruction.reads()] + [(view, True) for view in given.instruction.writes()]
+        accesses = [(view.space, extent, write) for view, write in touched for extent in view.extents()]
+        ready = max((memories[space].ready(extent, write) for space, extent, write in accesses), default=0)
+        name = clocks_free.queue(given, ready)
+        command = given if name == given.queue else replace(given, queue=name)
+        end = clocks_free.run(command.instruction, name, ready)
+        ordered.append(command)
+        queue = queues[name]
+        queue_of.append(queue)
         clock = known[queue]
         needed: set[int] = set()
-        touched = [(view, False) for view in command.instruction.reads()] + [(view, True) for view in command.instruction.writes()]
-        accesses = [(view.space, extent, write) for view, write in touched for extent in view.extents()]
         for space, extent, write in accesses:
             log = memories[space]
             latest = [0] * len(queues)
@@ -175,11 +223,11 @@ def synchronize(commands: Sequence[Command], target: Target) -> list[Command]:
         place[number] = issued[queue]
         clocks.append(tuple(clock))
         for space, extent, write in accesses:
-            memories[space].add(extent, write, number, queue, issued[queue])
+            memories[space].add(extent, write, number, queue, issued[queue], end)
         if number % PRUNE_COMMANDS == PRUNE_COMMANDS - 1 and len(queues) > 1:
             for log in memories.values():
                 log.prune(known)
-    return _with_semaphores(commands, queue_of, waits)
+    return _with_semaphores(ordered, queue_of, waits)
 
 
 def _with_semaphores(commands: Sequence[Command], queue_of: Sequence[int], waits: Sequence[Sequence[int]]) -> list[Command]:

@@ -55,6 +55,8 @@ class Graph:
         inputs: values that arrive from outside, in off-chip memory.
         outputs: values that must end in off-chip memory.
         packed_bytes: node -> bytes of its parameters as they lie off chip, where the machine decodes packed weights; else empty.
+        resident: inputs that lie in SRAM from the start and outputs that lie there at the end, where off-chip memory cannot be written.
+        constants: inputs that the program brings with it.
     """
 
     nodes: tuple[Node, ...]
@@ -62,6 +64,8 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     packed_bytes: dict[int, int] = field(default_factory=dict)
+    resident: frozenset[int] = frozenset()
+    constants: frozenset[int] = frozenset()
 
     @cached_property
     def consumers(self) -> dict[int, tuple[int, ...]]:
@@ -87,7 +91,7 @@ class Graph:
 
     def compulsory_bytes(self) -> int:
         """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out."""
-        edges = {*self.inputs, *self.outputs}
+        edges = {*self.inputs, *self.outputs} - self.resident
         return self.param_bytes() + sum(self.types[value].bytes for value in edges)
 
     def own_compulsory_bytes(self, node: Node) -> int:

@@ -2,14 +2,17 @@
 """Ways to run consecutive ops as one group, with closed forms for what they cost and hold; the search prunes with them.
 
 An estimate adds up the cycles of the tiles, each alone on the machine, and sets them against the time of the group's transfers.
+What lies around a group decides the rest: whether the values that enter and leave it stay in SRAM, or pass through off-chip memory.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from npuc.isa.base import Operand, Space
 from npuc.ops.base import OpSpec, dense_operand
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
+from npuc.plan.options import Options
 from npuc.plan.schedule import GroupPlan
 from npuc.plan.steps import Compute, align, channel_chunks
 from npuc.plan.stripes import Footprints, Profile, profile
@@ -17,58 +20,196 @@ from npuc.targets.base import Target, ceil_div
 
 # parameters below this size are not worth a second pass over the input
 MIN_CHUNKED_BYTES = 4096
-# one part in so many of a group's DMA time counts although it may be hidden
-TRAFFIC_WEIGHT = 8
-# what a command costs beside its own cycles, in this estimate: waiting for others, and everybody's time to handle it
-COMMAND_CYCLES = 64
 # a chunk of streamed parameters is at most the SRAM divided by this
 CHUNK_FRACTION = 16
+# stripe heights tried below the tallest that fits
+LOWER_HEIGHTS = 2
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One way to run a group: estimated cycles and bytes, both from closed forms."""
+class Weights:
+    """How an estimate weighs what it cannot know.
 
-    group: GroupPlan
-    cycles: int
+    Attributes:
+        traffic: one part in so many of a group's DMA time counts although it may be hidden.
+        command: cycles that a command costs beside its own: waiting for others, and everybody's time to handle it.
+        overlap: DMA time beyond the compute time is taken to hide behind other groups; else the longer of the two counts.
+    """
+
+    traffic: int
+    command: int
+    overlap: bool
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A group between its neighbours: values that enter, and those that leave, in SRAM or off chip.
+
+    Attributes:
+        load_cycles, store_cycles: DMA time of the values that pass through off-chip memory.
+        peak_bytes: SRAM that the group holds.
+    """
+
+    load_cycles: int
+    store_cycles: int
     peak_bytes: int
 
 
-class Groups:
-    """Groups of one graph on one machine.
+@dataclass(frozen=True)
+class Way:
+    """One way to run a group.
 
     Attributes:
-        keep_bytes: values between groups of at most this size are taken to stay in SRAM.
-        considered: candidates evaluated so far.
+        core_cycles: its tiles, each alone.
+        stalled_cycles: the same where an op waits for its parameters when these are fetched at their use.
+        fetch_cycles: DMA time of the parameters.
+        count: stripes.
+        commands: tiles and parameter loads.
+        edges: by whether entering and leaving values stay, `2 * entering + leaving`; None where that cannot be.
     """
 
-    def __init__(self, graph: Graph, target: Target):
-        self.graph, self.target = graph, target
-        self.footprints = Footprints(graph)
-        self._cycles: dict[tuple[int, int], int] = {}
-        self._groups: dict[tuple[int, int, int], list[Candidate]] = {}
-        self.keep_bytes = 0
-        self._profiles: dict[tuple[int, int, int, bool], Profile] = {}
-        self.considered = 0
+    group: GroupPlan
+    core_cycles: int
+    stalled_cycles: int
+    fetch_cycles: int
+    count: int
+    commands: int
+    edges: tuple[Edge | None, ...]
 
-    # closed forms ------------------------------------------------------------------------------
+    def cycles(self, edge: Edge, weights: Weights) -> int:
+        """The estimate."""
+        load, store, fetch = edge.load_cycles, edge.store_cycles, self.fetch_cycles
+        moved = load + fetch + store
+        first, last = load // self.count, store // self.count
+        if weights.overlap:
+            total = self.core_cycles + first + last
+        elif self.count == 1:
+            total = load + max(self.stalled_cycles, fetch) + store
+        elif self.group.ahead:
+            total = max(self.stalled_cycles, moved) + first + last
+        else:
+            total = max(self.stalled_cycles, fetch + store) + load + last
+        return total + moved // weights.traffic + self.commands * weights.command
 
-    def tile_cycles(self, node: Node, height: int) -> int:
-        """Cycles of a tile of `height` output rows from the middle of the image, alone on the machine."""
-        key = (node.index, height)
-        if key not in self._cycles:
+
+@dataclass
+class Shared:
+    """What all capacities have in common: footprints, cycles of tiles, stripes of groups."""
+
+    graph: Graph
+    target: Target
+    options: Options = field(default_factory=Options)
+    considered: int = 0
+    cycles: dict[tuple[int, int, int, bool, frozenset[int]], int] = field(default_factory=dict)
+    shapes: dict[tuple[int, int, int, bool], "Shape"] = field(default_factory=dict)
+
+    @cached_property
+    def footprints(self) -> Footprints:
+        return Footprints(self.graph)
+
+    @cached_property
+    def roots(self) -> dict[int, int]:
+        """Value -> the value whose bytes it is: views move nothing."""
+        found = {value: value for value in self.graph.types}
+        for node in self.graph.nodes:
+            if node.spec.is_view:
+                found[node.output] = found[node.activations[0]]
+        return found
+
+    @cached_property
+    def lives(self) -> dict[int, tuple[int, int]]:
+        """Root value -> (node that makes it, last node that reads it); made by nobody is -1, read by the host is behind all nodes."""
+        graph = self.graph
+        found: dict[int, tuple[int, int]] = {}
+        for value, root in self.roots.items():
+            birth = graph.producer.get(value, -1)
+            death = max(graph.consumers[value], default=birth)
+            if value in graph.resident and value in graph.outputs:
+                death = len(graph.nodes)
+            known = found.get(root, (birth, death))
+            found[root] = min(known[0], birth), max(known[1], death)
+        return found
+
+    def tile_cycles(self, node: Node, height: int, channels: int = 0, direct: bool = False, far: frozenset[int] = frozenset()) -> int:
+        """Cycles of a tile of `height` output rows from the middle of the image, alone on the machine.
+
+        Args:
+            channels: the first so many output channels; 0 for all.
+            direct: the core reads the parameters off-chip.
+            far: values that it reads or writes there.
+        """
+        whole = node.spec.output.shape[-1] if node.spec.output.shape else 1
+        channels = 0 if channels == whole else channels
+        key = (node.index, height, channels, direct, far)
+        if key not in self.cycles:
             extent = rows(node.spec.output)
             low = (extent - height) // 2
             spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
-            self._cycles[key] = spec_cycles(spec, self.target)
-        return self._cycles[key]
+            if channels:
+                spec = spec.tile((*spec.output.whole[:-1], (0, channels))).spec
+            size = self.graph.moved_bytes(node) * (channels or whole) // whole
+            spaces = tuple(Space.DRAM if value in far else Space.SRAM for value in (*node.activations, node.output))
+            self.cycles[key] = spec_cycles(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM)
+        return self.cycles[key]
+
+    def shape(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> "Shape":
+        """The stripes of a group."""
+        key = (members[0], members[-1], stripe_rows, ahead)
+        if key not in self.shapes:
+            self.shapes[key] = self._shape(members, profile(self.footprints, members, stripe_rows, ahead=ahead))
+        return self.shapes[key]
+
+    def _shape(self, members: tuple[int, ...], stripes: Profile) -> "Shape":
+        graph = self.graph
+        cycles: dict[int, tuple[int, ...]] = {}
+        heights: dict[int, tuple[int, ...]] = {}
+        for index in members:
+            node = graph.nodes[index]
+            made = (stripe.made[node.output] for stripe in stripes.stripes if node.output in stripe.made)
+            heights[index] = tuple(high - low for low, high in made)
+            cycles[index] = tuple(0 if node.spec.is_view else self.tile_cycles(node, height) for height in heights[index])
+        held = {value: align(count * row_bytes(graph.types[value])) for value, count in stripes.capacity.items()}
+        tallest = {value: max(s.made[value][1] - s.made[value][0] for s in stripes.stripes if value in s.made) for value in stripes.capacity}
+        return Shape(len(stripes.stripes), cycles, heights, held, tallest)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A group in stripes.
+
+    Attributes:
+        count: stripes.
+        cycles: node -> cycles of its tile in each stripe.
+        heights: node -> rows of these tiles.
+        held: value -> bytes of its ring.
+        tallest: value -> most rows that appear in one stripe.
+    """
+
+    count: int
+    cycles: dict[int, tuple[int, ...]]
+    heights: dict[int, tuple[int, ...]]
+    held: dict[int, int]
+    tallest: dict[int, int]
+
+
+class Groups:
+    """Groups of one graph on one machine with one capacity."""
+
+    def __init__(self, shared: Shared, target: Target):
+        self.shared, self.target = shared, target
+        self.graph = shared.graph
+        self._ways: dict[tuple[int, int], list[list[Way]]] = {}
+        self._more: dict[tuple[int, int], Iterator[list[Way]]] = {}
+
+    # closed forms ------------------------------------------------------------------------------
 
     def step_cycles(self, step: Compute) -> int:
         """Cycles of a compute step: the tile's, by its share of the output channels."""
         node = self.graph.nodes[step.node]
         axis = row_axis(node.spec.output)
-        cycles = self.tile_cycles(node, rows(node.spec.output) if axis is None else step.region[axis][1])
-        return cycles * step.region[-1][1] // node.spec.output.shape[-1] if step.region else cycles
+        far = frozenset(value for value, buffer in zip((*node.activations, node.output), (*step.inputs, step.output), strict=True) if buffer < 0)
+        height = rows(node.spec.output) if axis is None else step.region[axis][1]
+        return self.shared.tile_cycles(node, height, step.region[-1][1] if step.region else 0, step.direct, far)
 
     def _chunks(self, node: Node, fraction: int) -> int:
         """Parts that the node's parameters are streamed in."""
@@ -82,20 +223,26 @@ class Groups:
         return min(ceil_div(size, budget), most)
 
     def _chunk_bytes(self, node: Node, parts: int) -> int:
+        """Bytes of one of `parts` parts of the parameters; without parts they take no SRAM."""
+        if parts == 0:
+            return 0
         if parts == 1:
             return align(node.spec.param_bytes())
         biggest = max(size for _, size in channel_chunks(node, parts, self.target))
         return align(ceil_div(node.spec.param_bytes() * biggest, node.spec.output.shape[-1]) + 64)
 
-    def _profile(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> Profile:
-        key = (members[0], members[-1], stripe_rows, ahead)
-        if key not in self._profiles:
-            self._profiles[key] = profile(self.footprints, members, stripe_rows, ahead=ahead)
-        return self._profiles[key]
+    def through_bytes(self, first: int, end: int) -> int:
+        """Bytes of the values that live across nodes first .. end - 1 and that none of these touches."""
+        roots = self.shared.roots
+        touched = {roots[value] for i in range(first, end) for value in (*self.graph.nodes[i].activations, self.graph.nodes[i].output)}
+        graph = self.graph
+        return sum(
+            align(graph.types[value].bytes)
+            for value, (birth, death) in self.shared.lives.items()
+            if death >= end and value not in touched and (birth >= 0 or value in graph.resident) and birth < first
+        )
 
-    def evaluate(
-        self, members: tuple[int, ...], stripe_rows: int, hold: bool, ahead: bool = True, fraction: int = CHUNK_FRACTION
-    ) -> Candidate:
+    def evaluate(self, members: tuple[int, ...], stripe_rows: int, hold: bool, ahead: bool = True, fraction: int = CHUNK_FRACTION) -> Way:
         """Closed-form cycles and bytes of running `members` as one group.
 
         Args:
@@ -103,69 +250,101 @@ class Groups:
             ahead: see `GroupPlan`.
             fraction: chunks of streamed parameters are at most the SRAM divided by this.
         """
-        self.considered += 1
-        graph, target = self.graph, self.target
-        shape = self._profile(members, stripe_rows, ahead)
-        count = len(shape.stripes)
+        self.shared.considered += 1
+        graph, dram = self.graph, self.target.dram
+        shape = self.shared.shape(members, stripe_rows, ahead)
+        count = shape.count
         nodes = [graph.nodes[index] for index in members]
         single = count == 1
         parts = tuple(self._chunks(node, fraction) if single or not hold else 1 for node in nodes)
         group = GroupPlan(members, stripe_rows, parts, tuple(not single and not hold for _ in nodes), ahead=ahead)
-        dram = target.dram
         again = single or not hold
-        fetches = {
-            node.index: dram.cycles(graph.moved_bytes(node)) + part * dram.read_latency for node, part in zip(nodes, parts, strict=True)
-        }
-        compute = stalled = 0
-        for stripe in shape.stripes:
-            for node in nodes:
-                if node.output in stripe.made and not node.spec.is_view:
-                    low, high = stripe.made[node.output]
-                    cycles = self.tile_cycles(node, high - low)
-                    compute += cycles
-                    # parameters are fetched a little ahead only: an op that is short of them waits
-                    stalled += max(cycles, fetches[node.index]) if again and node.spec.param_bytes() else cycles
-        inputs = [value for value in entering(graph, members) if not self._stays(value)]
-        outputs = [value for value in escaping(graph, members) if not self._stays(value)]
-        load = sum(dram.cycles(graph.types[value].bytes) for value in inputs) + len(inputs) * count * dram.read_latency
-        store = sum(dram.cycles(graph.types[value].bytes) for value in outputs) + len(outputs) * count * dram.write_latency
-        fetch = sum(fetches[node.index] for node in nodes if node.spec.param_bytes()) * (count if not hold and not single else 1)
-        if single:
-            cycles = load + max(stalled, fetch) + store
-        elif ahead:
-            cycles = max(stalled, load + fetch + store) + load // count + store // count
-        else:
-            cycles = max(stalled, fetch + store) + load + store // count
-        tiles = sum(part for stripe in shape.stripes for node, part in zip(nodes, parts, strict=True) if node.output in stripe.made)
-        fetched = sum(part for node, part in zip(nodes, parts, strict=True) if node.spec.param_bytes()) * (
-            count if not hold and not single else 1
-        )
-        # traffic that hides today is in the way of something else
-        cycles += (load + fetch + store) // TRAFFIC_WEIGHT + (tiles + fetched) * COMMAND_CYCLES
-        peak = self._single_peak(nodes, parts) if single else self._striped_peak(shape, nodes, parts, hold)
-        return Candidate(group, cycles, peak)
+        core = stalled = fetch = commands = 0
+        for node, part in zip(nodes, parts, strict=True):
+            each = self._in_chunks(node, shape.cycles[node.index], shape.heights[node.index], part)
+            commands += len(each) * part
+            core += sum(each)
+            if not node.spec.param_bytes():
+                stalled += sum(each)
+                continue
+            once = dram.cycles(graph.moved_bytes(node)) + part * dram.read_latency
+            times = len(each) if again else 1
+            fetch += once * times
+            commands += part * times
+            # parameters are fetched a little ahead only: an op that is short of them waits
+            stalled += sum(max(cycles, once) for cycles in each) if again else sum(each)
+        edges = self._single_edges(nodes, parts) if single else self._striped_edges(shape, nodes, parts, hold)
+        return Way(group, core, stalled, fetch, count, commands, edges)
 
-    def _stays(self, value: int) -> bool:
-        """Whether the estimate takes a value between groups to stay in SRAM."""
-        graph = self.graph
-        return graph.types[value].bytes <= self.keep_bytes and value in graph.producer and value not in graph.outputs
+    def _in_chunks(self, node: Node, each: Sequence[int], heights: Sequence[int], parts: int) -> Sequence[int]:
+        """Cycles of the tiles of each stripe, cut into chunks of output channels."""
+        if parts == 1 or node.spec.is_view:
+            return each
+        chunks = channel_chunks(node, parts, self.target)
+        return [sum(self.shared.tile_cycles(node, height, size) for _, size in chunks) for height in heights]
 
-    def _single_peak(self, nodes: Sequence[Node], parts: Sequence[int]) -> int:
-        """Bytes alive at the worst op when the group is one stripe and every value dies after its last reader."""
-        graph = self.graph
+    def evaluate_directly(self, index: int, stripe_rows: int) -> Way:
+        """Closed-form cycles and bytes of one op that reads its parameters off-chip, for every stripe."""
+        self.shared.considered += 1
+        node = self.graph.nodes[index]
+        shape = self.shared.shape((index,), stripe_rows, True)
+        each = shape.cycles[index]
+        # a tile from the middle stands for all
+        height = min(stripe_rows, rows(node.spec.output))
+        slower = self.shared.tile_cycles(node, height, direct=True) - self.shared.tile_cycles(node, height)
+        core = sum(each) + slower * len(each)
+        group = GroupPlan((index,), stripe_rows, (1,), (False,), direct=(True,))
+        edges = self._single_edges([node], (0,)) if shape.count == 1 else self._striped_edges(shape, [node], (0,), True)
+        # the DMA could have brought them beside other work: that counts, so that this is chosen where they do not fit
+        return Way(group, core, core, self.target.dram.cycles(self.graph.moved_bytes(node)) * len(each), shape.count, len(each), edges)
+
+    def _moved(self, values: Sequence[int], count: int, latency: int) -> int:
+        dram = self.target.dram
+        return sum(dram.cycles(self.graph.types[value].bytes) + count * latency for value in values)
+
+    def _loaded(self, value: int, kept: bool) -> bool:
+        """Whether a group loads a value that enters it."""
+        return value not in self.graph.resident and not (kept and value in self.graph.producer)
+
+    def _edges(self, members: tuple[int, ...], count: int, peaks: dict[tuple[bool, bool], int]) -> tuple[Edge | None, ...]:
+        graph, dram = self.graph, self.target.dram
+        inputs, outputs = entering(graph, members), escaping(graph, members)
+        found: list[Edge | None] = []
+        for stays in (False, True):
+            load = self._moved([value for value in inputs if self._loaded(value, stays)], count, dram.read_latency)
+            for remains in (False, True):
+                if (stays, remains) not in peaks or (graph.resident and not (stays and remains)):
+                    found.append(None)
+                    continue
+                leaving = [value for value in outputs if value not in graph.resident and (not remains or value in graph.outputs)]
+                peak = peaks[stays, remains] + (self.through_bytes(members[0], members[-1] + 1) if stays and remains else 0)
+                found.append(Edge(load, self._moved(leaving, count, dram.write_latency), peak))
+        return tuple(found)
+
+    def _single_edges(self, nodes: Sequence[Node], parts: Sequence[int]):
         members = tuple(node.index for node in nodes)
-        outside = set(escaping(graph, members))
-        root: dict[int, int] = {}
+        plain, lasting = self._single_peak(nodes, parts, False), self._single_peak(nodes, parts, True)
+        return self._edges(members, 1, {(stays, remains): lasting if stays and remains else plain for stays in (False, True) for remains in (False, True)})
+
+    def _single_peak(self, nodes: Sequence[Node], parts: Sequence[int], lasting: bool) -> int:
+        """Bytes alive at the worst op when the group is one stripe and every value dies after its last reader.
+
+        Args:
+            lasting: what others read after the group stays.
+        """
+        graph, roots, lives = self.graph, self.shared.roots, self.shared.lives
+        members = tuple(node.index for node in nodes)
+        outside = {roots[value] for value in escaping(graph, members)}
+        if lasting:
+            outside |= {roots[value] for value in entering(graph, members) if lives[roots[value]][1] > members[-1]}
         last: dict[int, int] = {}
         for position, node in enumerate(nodes):
-            if node.spec.is_view:
-                root[node.output] = root.get(node.activations[0], node.activations[0])
             for value in (*node.activations, node.output):
-                last[root.get(value, value)] = len(nodes) if value in outside else position
-        alive = {value: align(graph.types[value].bytes) for value in entering(graph, members)}
+                last[roots[value]] = len(nodes) if roots[value] in outside else position
+        alive = {roots[value]: align(graph.types[value].bytes) for value in entering(graph, members)}
         peak = 0
         for position, (node, part) in enumerate(zip(nodes, parts, strict=True)):
-            out = root.get(node.output, node.output)
+            out = roots[node.output]
             alive.setdefault(out, align(graph.types[out].bytes))
             chunk = self._chunk_bytes(node, part)
             work = chunk * (2 if part > 1 else 1) + align(node.spec.scratch_bytes(self.target))
@@ -174,48 +353,56 @@ class Groups:
                 del alive[value]
         return peak
 
-    def _striped_peak(self, shape: Profile, nodes: Sequence[Node], parts: Sequence[int], hold: bool) -> int:
-        """Bytes of all rings, of all held parameters (or of the two largest chunks) and of the largest scratch."""
+    def _striped_edges(self, shape: Shape, nodes: Sequence[Node], parts: Sequence[int], hold: bool):
+        """All rings, all held parameters (or the two largest chunks) and the largest scratch."""
         graph = self.graph
+        members = tuple(node.index for node in nodes)
         views = {node.output for node in nodes if node.spec.is_view}
-        inside = {node.output for node in nodes} - set(escaping(graph, [node.index for node in nodes]))
-        rings = sum(
-            align(graph.types[value].bytes if self._stays(value) and value not in inside else held * row_bytes(graph.types[value]))
-            for value, held in shape.capacity.items()
-            if value not in views
-        )
+        inputs, outputs = entering(graph, members), escaping(graph, members)
         chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
-        params = sum(chunks) if hold else 2 * max(chunks, default=0)
-        scratch = max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
-        return rings + params + scratch
+        inner = sum(chunks) if hold else 2 * max(chunks, default=0)
+        inner += max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
+        inner += sum(held for value, held in shape.held.items() if value not in views and value not in inputs and value not in outputs)
 
-    def evaluate_by_channels(self, index: int, stripe_rows: int, parts: int, ahead: bool) -> Candidate:
+        def size(value: int, kept: bool) -> int:
+            return align(graph.types[value].bytes) if kept else shape.held[value]
+
+        peaks = {}
+        for stays in (False, True):
+            before = sum(size(value, not self._loaded(value, stays)) for value in inputs)
+            for remains in (False, True):
+                peaks[stays, remains] = inner + before + sum(size(value, remains) for value in outputs if value not in views)
+        return self._edges(members, shape.count, peaks)
+
+    def evaluate_by_channels(self, index: int, stripe_rows: int, parts: int, ahead: bool) -> Way:
         """Closed-form cycles and bytes of one op with its chunks of output channels outside, its stripes inside."""
-        self.considered += 1
+        self.shared.considered += 1
         graph, target = self.graph, self.target
         node, dram = graph.nodes[index], self.target.dram
-        shape = self._profile((index,), stripe_rows, ahead)
-        count = len(shape.stripes)
+        shape = self.shared.shape((index,), stripe_rows, ahead)
+        count = shape.count
         chunks = channel_chunks(node, parts, target)
         group = GroupPlan((index,), stripe_rows, (parts,), (False,), outer="channels", ahead=ahead)
         chunk_bytes, channels = self._chunk_bytes(node, parts), chunks[0][1]
-        compute = sum(self.tile_cycles(node, high - low) for low, high in (stripe.made[node.output] for stripe in shape.stripes))
+        core = sum(shape.cycles[index])
         passes = 1 if count == 1 else len(chunks)
-        arriving = [value for value in set(node.activations) if not self._stays(value)]
-        load = passes * sum(dram.cycles(graph.types[value].bytes) + count * dram.read_latency for value in arriving)
         fetch = dram.cycles(graph.moved_bytes(node)) + len(chunks) * dram.read_latency
         # channels of a chunk are short runs: bursts are wasted on them
         run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
         store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
-        first = load // (count * passes) if count > 1 else load
-        hidden = load - first if ahead else 0
-        cycles = load - hidden + max(compute, hidden + fetch + store) + (load + fetch + store) // TRAFFIC_WEIGHT
-        cycles += len(chunks) * (1 + (2 + passes) * count) * COMMAND_CYCLES
-        tallest = max(high - low for low, high in (stripe.made[node.output] for stripe in shape.stripes))
-        tile = align(node.spec.output.bytes // rows(node.spec.output) * tallest * channels // node.spec.output.shape[-1])
-        inputs = sum(align(held * row_bytes(graph.types[value])) for value, held in shape.capacity.items() if value != node.output)
-        peak = inputs * (2 if count > 1 and ahead else 1) + 2 * chunk_bytes + 2 * tile + align(node.spec.scratch_bytes(target))
-        return Candidate(group, cycles, peak)
+        tile = align(node.spec.output.bytes // rows(node.spec.output) * shape.tallest[node.output] * channels // node.spec.output.shape[-1])
+        work = 2 * chunk_bytes + 2 * tile + align(node.spec.scratch_bytes(target))
+        edges: list[Edge | None] = []
+        for stays in (False, True):
+            inputs = [value for value in set(node.activations) if self._loaded(value, stays)]
+            load = passes * self._moved(inputs, count, dram.read_latency)
+            rings = sum(shape.held[value] for value in inputs) * (2 if count > 1 and ahead else 1)
+            lying = sum(align(graph.types[value].bytes) for value in set(node.activations) if value not in inputs)
+            edges += [Edge(load, store, rings + lying + work) if not graph.resident else None, None]
+        commands = len(chunks) * (1 + (2 + passes) * count)
+        stalled = max(core, fetch)
+        # one stripe of each chunk is exposed at either end
+        return Way(group, core, stalled, fetch, count * passes if count > 1 else 1, commands, (edges[0], None, edges[2], None))
 
     # candidates --------------------------------------------------------------------------------
 
@@ -231,37 +418,64 @@ class Groups:
                     heights.append(candidate)
         return heights
 
-    def options(self, first: int, end: int) -> list[Candidate]:
-        """Ways to run nodes first .. end - 1 as one group: every stripe height, parameters held or fetched again."""
-        key = (first, end, self.keep_bytes)
-        if key in self._groups:
-            return self._groups[key]
-        members = tuple(range(first, end))
-        found: list[Candidate] = []
-        for height in self._stripe_heights(members):
-            found.append(self.evaluate(members, height, hold=True))
-            striped = height < self._stripe_heights(members)[0]
-            parameters = any(self.graph.nodes[i].spec.param_bytes() for i in members)
-            if striped and parameters:
-                found.append(self.evaluate(members, height, hold=False))
-            if end - first == 1:
-                found += self._alone(first, height, striped, parameters)
-        self._groups[key] = found
+    def ways(self, first: int, end: int, budget_bytes: int) -> list[list[Way]]:
+        """Ways to run nodes first .. end - 1 as one group, by stripe height, from the tallest to a few below the first that fits."""
+        key = (first, end)
+        if key not in self._ways:
+            self._ways[key], self._more[key] = [], self._all_ways(first, end)
+        found = self._ways[key]
+        fitting = sum(_fits(some, budget_bytes) for some in found)
+        while fitting <= LOWER_HEIGHTS:
+            more = next(self._more[key], None)
+            if more is None:
+                break
+            found.append(more)
+            fitting += _fits(more, budget_bytes)
         return found
 
-    def _alone(self, index: int, height: int, striped: bool, parameters: bool) -> list[Candidate]:
+    def every_way(self, index: int) -> list[Way]:
+        """All ways to run a node by itself."""
+        return [way for some in self._all_ways(index, index + 1) for way in some]
+
+    def _all_ways(self, first: int, end: int) -> Iterator[list[Way]]:
+        """The ways of each stripe height."""
+        members = tuple(range(first, end))
+        heights = self._stripe_heights(members)
+        parameters = any(self.graph.nodes[i].spec.param_bytes() for i in members)
+        ahead = self.shared.options.ahead
+        for height in heights:
+            striped = height < heights[0]
+            if striped and self._least_held(members, ceil_div(heights[0], height)) > self.target.sram.bytes:
+                continue
+            found = [self.evaluate(members, height, True, ahead)]
+            if striped and parameters:
+                found.append(self.evaluate(members, height, False, ahead))
+            if end - first == 1:
+                found += self._alone(first, height, striped, parameters)
+            yield found
+
+    def _least_held(self, members: tuple[int, ...], count: int) -> int:
+        """Bytes that the rings hold at least when the members run in `count` stripes: what the largest stripe makes."""
+        types = (self.graph.types[self.graph.nodes[index].output] for index in members if not self.graph.nodes[index].spec.is_view)
+        return sum(ceil_div(rows(kind), count) * row_bytes(kind) for kind in types)
+
+    def _alone(self, index: int, height: int, striped: bool, parameters: bool) -> list[Way]:
         """More ways for an op by itself: no load ahead, smaller chunks, channels outside."""
         members = (index,)
-        found = [self.evaluate(members, height, hold=True, ahead=False)] if striped else []
+        options = self.shared.options
+        found = [self.evaluate(members, height, hold=True, ahead=False)] if striped and options.ahead else []
         if not parameters:
             return found
+        if options.direct and self.target.core_reaches_dram and self.graph.nodes[index].spec.param_operands:
+            found.append(self.evaluate_directly(index, height))
         for fraction in (CHUNK_FRACTION // 2, 2 * CHUNK_FRACTION):
-            found.append(self.evaluate(members, height, hold=False, fraction=fraction))
-        if striped:
+            found.append(self.evaluate(members, height, False, options.ahead, fraction))
+        if striped and options.ahead:
             found += [self.evaluate(members, height, hold=False, ahead=False, fraction=n) for n in (CHUNK_FRACTION // 2, CHUNK_FRACTION)]
         node = self.graph.nodes[index]
         axis = len(node.spec.output.shape) - 1
-        if node.spec.param_operands and axis in node.spec.splits and node.spec.param_bytes() >= MIN_CHUNKED_BYTES:
+        by_channels = options.channels_outer and not self.graph.resident
+        if by_channels and node.spec.param_operands and axis in node.spec.splits and node.spec.param_bytes() >= MIN_CHUNKED_BYTES:
             most = ceil_div(node.spec.output.shape[-1], self.target.array.granule[2])
             by_size = (self._chunks(node, CHUNK_FRACTION), self._chunks(node, 4 * CHUNK_FRACTION))
             wanted = {min(parts, most) for parts in (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, *by_size)}
@@ -269,21 +483,27 @@ class Groups:
                 # the input stays whatever the chunk, and small chunks can be fetched further ahead
                 wanted = {parts for parts in wanted if self._chunk_bytes(node, parts) <= self.target.sram.bytes // (CHUNK_FRACTION - 4)}
             for parts in sorted(wanted - {1}):
-                found += [self.evaluate_by_channels(index, height, parts, ahead) for ahead in ((True, False) if striped else (True,))]
+                aheads = (options.ahead,) if not striped or not options.ahead else (True, False)
+                found += [self.evaluate_by_channels(index, height, parts, one) for one in aheads]
         return found
 
-    def best(self, first: int, end: int, budget_bytes: int) -> Candidate | None:
-        """The cheapest way to run nodes first .. end - 1 as one group within `budget_bytes`."""
-        fitting = [c for c in self.options(first, end) if c.peak_bytes <= budget_bytes]
-        return min(fitting, key=lambda c: (c.cycles, c.peak_bytes), default=None)
+
+def _fits(ways: Sequence[Way], budget_bytes: int) -> bool:
+    return any(edge is not None and edge.peak_bytes <= budget_bytes for way in ways for edge in way.edges)
 
 
-def spec_cycles(spec: OpSpec, target: Target) -> int:
-    """Sum of the cycles of the op's commands, each alone on the machine."""
+def spec_cycles(spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space) -> int:
+    """Sum of the cycles of the op's commands, each alone on the machine.
+
+    Args:
+        param_bytes: size of the parameters where they lie.
+        spaces: memory of each activation, and of the result.
+        params_in: memory of the parameters.
+    """
     if spec.is_view:
         return 0
-    inputs = tuple(dense_operand(spec.inputs[i], Space.SRAM, 0) for i in spec.activations)
-    output = dense_operand(spec.output, Space.SRAM, 0)
-    params = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.param_bytes(), 1)))
+    inputs = tuple(dense_operand(spec.inputs[i], space, 0) for i, space in zip(spec.activations, spaces, strict=False))
+    output = dense_operand(spec.output, spaces[-1], 0)
+    params = Operand.dense(params_in, 0, (1, 1, 1, max(param_bytes, 1)))
     scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
     return sum(instruction.cycles(target) for instruction in spec.emit(inputs, output, params, scratch, target))

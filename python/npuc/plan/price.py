@@ -41,19 +41,45 @@ def commands_of(graph: Graph, steps: Steps, placement: Placement, target: Target
             tile = node.spec.tile(step.region)
             activations = node.spec.activations
             inputs = [
-                view(graph.types[value], where[buffer], tile.regions[position])
+                view(graph.types[value], where[buffer] if buffer >= 0 else Location(Space.DRAM, homes[value]), tile.regions[position])
                 for value, buffer, position in zip(node.activations, step.inputs, activations, strict=True)
             ]
-            output = view(tile.spec.output, where[step.output]) if step.alone else view(node.spec.output, where[step.output], step.region)
-            params = blob(where[step.params], min(moved[step.params], tile.spec.param_bytes())) if step.params >= 0 else Operand.absent()
+            made = where[step.output] if step.output >= 0 else Location(Space.DRAM, homes[node.output])
+            output = view(tile.spec.output, made) if step.alone else view(node.spec.output, made, step.region)
+            params = Operand.absent()
+            if step.params >= 0:
+                params = blob(where[step.params], min(moved[step.params], tile.spec.param_bytes()))
+            elif step.direct:
+                size = -(-tile.spec.param_bytes() * graph.moved_bytes(node) // node.spec.param_bytes())
+                params = blob(Location(Space.DRAM, top), size)
+                top += -(-size // 128) * 128
             scratch = blob(where[step.scratch], tile.spec.scratch_bytes(target)) if step.scratch >= 0 else Operand.absent()
             commands += compute_commands(tile.spec, inputs, output, params, scratch, target, node.name)
     return synchronize(commands, target)
 
 
-def price_schedule(graph: Graph, steps: Steps, placement: Placement, target: Target) -> int:
-    """Total cycles by the timing engine."""
-    return simulate(commands_of(graph, steps, placement, target), target).total_cycles
+def least_cycles(graph: Graph, steps: Steps, target: Target) -> int:
+    """What no placement and no prefetch undercuts: the bytes of all transfers at the off-chip port's rate."""
+    moved = 0
+    for step in steps.steps:
+        if isinstance(step, LoadParams):
+            moved += step.moved_bytes
+        elif isinstance(step, Load | Store):
+            moved += region_type(graph.types[step.value], step.region).bytes
+    return target.dram.cycles(moved)
+
+
+def price_schedule(graph: Graph, steps: Steps, placement: Placement, target: Target) -> tuple[int, dict[str, int]]:
+    """By the timing engine: total cycles, and name of a layer -> cycles that its queue stands still before its commands."""
+    commands = commands_of(graph, steps, placement, target)
+    line = simulate(commands, target)
+    until: dict[str, int] = {}
+    waits: dict[str, int] = {}
+    for command, start, end in zip(commands, line.start_cycles, line.end_cycles, strict=True):
+        if command.instruction.unit not in (Unit.DMA, Unit.ANY):
+            waits[command.location] = waits.get(command.location, 0) + start - until.get(command.queue, 0)
+            until[command.queue] = end
+    return line.total_cycles, waits
 
 
 def layer_cycles(graph: Graph, steps: Steps, placement: Placement, target: Target) -> dict[str, int]:

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a schedule says. It goes to JSON and `#npu.schedule` and back without loss."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from npuc.errors import UserInputError
-from npuc.plan.graph import Graph, escaping
+from npuc.plan.graph import Graph, entering, escaping
+from npuc.targets.base import Target
 
 OUTER = ("rows", "channels")
 
@@ -24,6 +25,8 @@ class GroupPlan:
         outer: "rows": a stripe passes all ops before the next one. "channels" (one op alone): a chunk of output channels passes
             all stripes before the next one, so that parameters are fetched once and the input again for every chunk.
         ahead: the next stripe's inputs are loaded while this one is computed; without it they wait for room.
+        direct: for each op, whether the core itself reads the parameters off-chip, for every tile; empty: for none.
+        far: values that the core itself reads, or writes, off-chip; they take no SRAM.
     """
 
     nodes: tuple[int, ...]
@@ -33,6 +36,12 @@ class GroupPlan:
     keep: tuple[int, ...] = ()
     outer: str = "rows"
     ahead: bool = True
+    direct: tuple[bool, ...] = ()
+    far: tuple[int, ...] = ()
+
+    def reads_directly(self, node: int) -> bool:
+        """Whether the core reads the parameters of `node` off-chip."""
+        return bool(self.direct) and self.direct[self.nodes.index(node)]
 
 
 def _mapping(value: Any, subject: str) -> dict[str, Any]:
@@ -78,10 +87,12 @@ def _group(values: dict[str, Any], number: int) -> GroupPlan:
         keep=_wholes(values["keep"], "keep"),
         outer=outer,
         ahead=_truth(values["ahead"], "ahead"),
+        direct=tuple(_truth(item, "direct") for item in _list(values.get("direct", []), "direct")),
+        far=_wholes(values.get("far", []), "far"),
     )
 
 
-def _problems(group: GroupPlan, graph: Graph) -> Iterator[str]:
+def group_problems(group: GroupPlan, graph: Graph, target: Target) -> Iterator[str]:
     """What cannot be done, in words; the group's ops are those of the graph."""
     if not group.nodes:
         yield "it has no ops"
@@ -95,6 +106,16 @@ def _problems(group: GroupPlan, graph: Graph) -> Iterator[str]:
         spec = graph.nodes[index].spec
         if parts < 1 or (parts > 1 and (len(spec.output.shape) - 1 not in spec.splits or parts > spec.output.shape[-1])):
             yield f"{parts} chunks of '{graph.nodes[index].name}', wanted 1, or parts of output channels that can be cut"
+    if group.direct and len(group.direct) != len(group.nodes):
+        yield f"it has {len(group.nodes)} ops and {len(group.direct)} entries of direct, wanted as many, or none"
+        return
+    if (any(group.direct) or group.far) and (not target.core_reaches_dram or group.outer == "channels"):
+        yield f"its ops reach off-chip memory, wanted a machine whose core does, and rows outside; this is {target.name}"
+    if any(not graph.nodes[index].spec.param_operands for index in group.nodes if group.reads_directly(index)):
+        yield "an op without weights reads its parameters off-chip, wanted one with weights"
+    strange = set(group.far) - set(far_values(graph, group.nodes, target))
+    if strange or set(group.far) & set(group.keep):
+        yield f"values {sorted(strange) or list(group.far)} stay off-chip, wanted values at the group's edges that are neither kept nor views"
     strange = set(group.keep) - set(escaping(graph, group.nodes))
     if strange:
         yield f"it keeps value {min(strange)}, wanted values made here that others read"
@@ -103,11 +124,27 @@ def _problems(group: GroupPlan, graph: Graph) -> Iterator[str]:
         yield "channels stand outside, wanted one op that moves data, and nothing kept"
 
 
+def far_values(graph: Graph, members: Sequence[int], target: Target) -> tuple[int, ...]:
+    """Values at the edges of a group that the core can read or write off-chip."""
+    if not target.core_reaches_dram:
+        return ()
+    views = {value for i in members if graph.nodes[i].spec.is_view for value in (*graph.nodes[i].activations, graph.nodes[i].output)}
+    leaving = escaping(graph, members) if target.dram.writable else ()
+    # what is made and read again in the group lies in SRAM
+    inside = {value for i in members for value in graph.nodes[i].activations}
+    return tuple(
+        value
+        for value in (*entering(graph, members), *(value for value in leaving if value not in inside))
+        if value not in views and value not in graph.resident and value not in graph.constants
+    )
+
+
 @dataclass(frozen=True)
 class Schedule:
     """Groups in order, and what the planner knows of the result.
 
     Attributes:
+        capacity_bytes: SRAM that placement may use; 0: all that the machine has.
         fetch: for each parameter load, in the order of use, the number of the compute step in front of which it stands;
             empty: each at its use.
         estimate_cycles: what the timing engine says.
@@ -117,6 +154,7 @@ class Schedule:
 
     groups: tuple[GroupPlan, ...]
     fetch: tuple[int, ...] = ()
+    capacity_bytes: int = 0
     estimate_cycles: int = 0
     network_bound_cycles: int = 0
     peak_sram_bytes: int = 0
@@ -146,7 +184,7 @@ class Schedule:
         except ValueError as error:
             raise UserInputError(f"the schedule cannot be read: {error}", wanted="the form that --save-schedule writes") from error
 
-    def check(self, graph: Graph) -> None:
+    def check(self, graph: Graph, target: Target) -> None:
         """Hold a schedule that came from outside against the network.
 
         Raises:
@@ -157,7 +195,7 @@ class Schedule:
             wanted = f"each of the ops 0..{len(graph.nodes) - 1} once, in order"
             raise UserInputError("the schedule is not for this network", found=f"ops {covered[:8]}", wanted=wanted)
         for number, group in enumerate(self.groups):
-            for problem in _problems(group, graph):
+            for problem in group_problems(group, graph, target):
                 raise UserInputError(f"group {number} of the schedule cannot be done: {problem}", layer=graph.nodes[min(group.nodes, default=0)].name)
 
     def with_result(self, **values: int) -> "Schedule":

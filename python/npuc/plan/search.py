@@ -1,116 +1,174 @@
 # SPDX-License-Identifier: Apache-2.0
 """Choosing a schedule: which ops form groups, how tall their stripes are, what stays in SRAM, what is fetched when.
 
-Closed forms (`npuc.plan.group`) prune: dynamic programming over consecutive groups. The timing engine decides among whole
-schedules, the unfused one always among them. Pure functions; budgets count candidates.
+Closed forms (`npuc.plan.group`) prune: dynamic programming over consecutive groups and over what stays in SRAM between them. The timing
+engine decides among whole schedules, the unfused one always among them. Plans for smaller capacities compete with the capacity's own,
+so that more SRAM is never slower. Pure functions; budgets count candidates.
 """
 
+import itertools
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from npuc.errors import DoesNotFit
 from npuc.plan.graph import Graph, escaping, rows
-from npuc.plan.group import Candidate, Groups
-from npuc.plan.pack import Lifetime
-from npuc.plan.place import Placement, place_again, settle, tighten
+from npuc.plan.group import Groups, Shared, Way, Weights
+from npuc.plan.improve import moves
+from npuc.plan.options import Options
+from npuc.plan.pack import Lifetime, pack
+from npuc.plan.place import Placement, live_bound, place, place_again, settle, tighten
 from npuc.plan.prefetch import fetch_positions
-from npuc.plan.price import price_schedule
-from npuc.plan.schedule import GroupPlan, Schedule
+from npuc.plan.price import least_cycles, price_schedule
+from npuc.plan.schedule import GroupPlan, Schedule, group_problems
 from npuc.plan.steps import Compute, Steps, align, expand
 from npuc.plan.stripes import Footprints
 from npuc.targets.base import Target
 
 log = logging.getLogger("npuc")
 
-# longest group the search considers, in ops
-MAX_GROUP = 10
-# fractions of the SRAM that the closed forms may plan with; placement may need slack for fragmentation
-SLACK_LADDER = (0.95, 0.85, 0.7, 0.55, 0.4)
+# longest group the search considers, in ops, by effort
+MAX_GROUP = (6, 10, 14, 24)
+# what closed forms plan with: part of the SRAM (None: as much as placement bears) and how estimates are weighed, in the order of trial
+TRIALS = (
+    (None, Weights(8, 32, True)), (0.35, Weights(8, 32, True)), (None, Weights(8, 64, False)), (0.6, Weights(8, 32, True)),
+    (0.8, Weights(8, 32, True)), (None, Weights(2, 32, True)), (0.5, Weights(8, 64, False)), (0.25, Weights(8, 32, True)),
+    (None, Weights(1, 32, True)), (0.7, Weights(2, 128, False)), (0.45, Weights(4, 32, True)), (0.15, Weights(8, 32, True)),
+)  # fmt: skip
+TRIALS_OF_EFFORT = (1, 3, 6, len(TRIALS))
+# parts of the SRAM tried where it is taken as far as placement bears: that may need slack for fragmentation
+SLACK_LADDER = (0.97, 0.9, 0.8, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
 PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
-# compute steps above which rungs of the ladder are left out
+# buffers that the search for a candidate's placement may look at
+QUICK_LOOKS = 100_000
+# compute steps above which rungs of the prefetch ladder are left out
 LONG_PROGRAM = 4000
-# a value between groups may take the SRAM divided by this before the estimate takes it to go off chip
-KEEP_FRACTION = 5
+# capacities whose plans compete at every larger capacity, where the effort is this
+RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
+LADDER_EFFORT = 3
+# steps of the program, all timed changes together
+IMPROVING_STEPS = (0, 5000, 40_000, 400_000)
+# and their number at most
+IMPROVING_TRIES = (0, 240, 600, 3000)
+# changes of one group that are tried before it is another one's turn
+MOVES_A_TURN = 4
 
 
 @dataclass(frozen=True)
 class Result:
-    """A schedule that was placed and timed."""
+    """A schedule that was placed and timed.
+
+    Attributes:
+        waits: layer -> cycles that its queue stood still before its commands.
+    """
 
     schedule: Schedule
     steps: Steps
     placement: Placement
+    waits: dict[str, int] = field(default_factory=dict)
 
 
-def partition(ways: Groups, budget_bytes: int, longest: int) -> tuple[Candidate, ...]:
+@dataclass(frozen=True)
+class Chosen:
+    """A partition: the way of each group, and whether the values behind it stay in SRAM."""
+
+    ways: tuple[Way, ...]
+    stays: tuple[bool, ...]
+
+    def peak_bytes(self, number: int) -> int:
+        """SRAM that a group holds, in the closed forms."""
+        before = number == 0 or self.stays[number - 1]
+        edge = self.ways[number].edges[2 * before + self.stays[number]]
+        assert edge is not None
+        return edge.peak_bytes
+
+
+def partition(groups: Groups, budget_bytes: int, longest: int, weights: Weights) -> Chosen:
     """The cheapest sequence of groups of at most `longest` ops within `budget_bytes`, by dynamic programming.
+
+    A border between groups has two states: the values that cross it stay in SRAM, or they go through off-chip memory.
 
     Raises:
         DoesNotFit: some op alone needs more, whatever the stripe.
     """
-    count = len(ways.graph.nodes)
-    floor = _floors(ways)
-    costs: list[int | None] = [0] + [None] * count
-    last: list[Candidate | None] = [None] * (count + 1)
+    count = len(groups.graph.nodes)
+    floor = _floors(groups)
+    keeps = (False, True) if groups.shared.options.keep or groups.graph.resident else (False,)
+    # by border and state: cycles so far, and how the border was reached: (way, border before, state before)
+    costs: list[list[int | None]] = [[None, 0]] + [[None, None] for _ in range(count)]
+    last: list[list[tuple[Way, int, int] | None]] = [[None, None] for _ in range(count + 1)]
     for end in range(1, count + 1):
         for first in range(end - 1, max(0, end - longest) - 1, -1):
-            before, known = costs[first], costs[end]
-            if before is None or (known is not None and before + floor[end] - floor[first] >= known):
+            before = [(state, cost) for state, cost in enumerate(costs[first]) if cost is not None]
+            if not before:
                 continue
-            one = ways.best(first, end, budget_bytes)
-            if one is not None and (known is None or before + one.cycles < known):
-                costs[end], last[end] = before + one.cycles, one
-    if costs[count] is None:
-        for index in range(count):
-            if ways.best(index, index + 1, budget_bytes) is None:
-                _refuse(ways, index)
-    chosen: list[Candidate] = []
-    end = count
+            known = [cost for cost in costs[end] if cost is not None]
+            if len(known) == len(keeps) and min(cost for _, cost in before) + floor[end] - floor[first] >= max(known):
+                continue
+            for way in (way for some in groups.ways(first, end, budget_bytes) for way in some):
+                for state, cost in before:
+                    for after in keeps:
+                        edge = way.edges[2 * state + after]
+                        if edge is None or edge.peak_bytes > budget_bytes:
+                            continue
+                        total = cost + way.cycles(edge, weights)
+                        best, reached = costs[end][after], last[end][after]
+                        # of equal ones the longer group: one region instead of several
+                        if best is None or total < best or (total == best and reached is not None and first < reached[1]):
+                            costs[end][after], last[end][after] = total, (way, first, state)
+    if all(cost is None for cost in costs[count]):
+        _refuse(groups, budget_bytes, next(end for end in range(1, count + 1) if all(cost is None for cost in costs[end])) - 1)
+    ends = [(cost, state) for state, cost in enumerate(costs[count]) if cost is not None]
+    ways, stays = [], []
+    end, state = count, min(ends)[1]
     while end:
-        one = last[end]
-        assert one is not None
-        chosen.append(one)
-        end -= len(one.group.nodes)
-    return tuple(reversed(chosen))
+        step = last[end][state]
+        assert step is not None
+        ways.append(step[0])
+        stays.append(bool(state))
+        _, end, state = step
+    return Chosen(tuple(reversed(ways)), tuple(reversed(stays)))
 
 
-def _floors(ways: Groups) -> list[int]:
-    """Running sums over the nodes of what no grouping undercuts: their own cycles, whole."""
+def _floors(groups: Groups) -> list[int]:
+    """Running sums over the nodes of what grouping rarely undercuts: their own cycles, whole."""
     sums = [0]
-    for node in ways.graph.nodes:
-        sums.append(sums[-1] + (0 if node.spec.is_view else ways.tile_cycles(node, rows(node.spec.output))))
+    for node in groups.graph.nodes:
+        sums.append(sums[-1] + (0 if node.spec.is_view else groups.shared.tile_cycles(node, rows(node.spec.output))))
     return sums
 
 
-def _refuse(ways: Groups, index: int) -> None:
-    node = ways.graph.nodes[index]
-    smallest = min(candidate.peak_bytes for candidate in ways.options(index, index + 1))
-    capacity = ways.target.sram.bytes
+def _refuse(groups: Groups, budget_bytes: int, index: int) -> None:
+    graph, capacity = groups.graph, groups.target.sram.bytes
+    node = graph.nodes[index]
+    smallest = min(edge.peak_bytes for way in groups.every_way(index) for edge in way.edges if edge is not None)
+    whole = " with the feature maps that live across it: off-chip memory cannot be written" if graph.resident else ""
     raise DoesNotFit(
-        f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {ways.target.name}",
+        f"layer '{node.name}' ({node.spec.name}) does not fit in the SRAM of {groups.target.name}",
         layer=node.name,
-        rule="the rows, parameters and scratch that one tile works on must lie in SRAM together",
+        rule=f"the rows, parameters and scratch that one tile works on must lie in SRAM together{whole}",
         found=f"{smallest} bytes for the smallest tile, {max(smallest - capacity, 0)} bytes short",
         wanted=f"at most {capacity} bytes",
         advice="compile for a machine with more SRAM (--target, --sram-kib) or make the layer's rows narrower",
     )
 
 
-def with_kept(graph: Graph, chosen: Sequence[Candidate], budget_bytes: int) -> tuple[GroupPlan, ...]:
-    """Keep values between groups in SRAM where every group they live through has room, most traffic saved first."""
-    group_of = {index: number for number, candidate in enumerate(chosen) for index in candidate.group.nodes}
-    room = [budget_bytes - candidate.peak_bytes for candidate in chosen]
+def with_kept(graph: Graph, chosen: Chosen, budget_bytes: int, options: Options) -> tuple[GroupPlan, ...]:
+    """Keep values between groups in SRAM: those of the partition, and others where every group they live through has room."""
+    group_of = {index: number for number, way in enumerate(chosen.ways) for index in way.group.nodes}
+    room = [budget_bytes - chosen.peak_bytes(number) for number in range(len(chosen.ways))]
     keep: dict[int, list[int]] = {}
     crossing = []
-    for number, candidate in enumerate(chosen):
-        if candidate.group.outer == "channels":
+    for number, way in enumerate(chosen.ways):
+        if way.group.outer == "channels":
             # its tiles leave as they are made
             continue
-        for value in escaping(graph, candidate.group.nodes):
+        for value in escaping(graph, way.group.nodes):
             readers = [group_of[user] for user in graph.consumers[value] if group_of[user] != number]
-            if readers:
+            if readers and (all(chosen.stays[number : max(readers)]) or value in graph.resident):
+                keep.setdefault(number, []).append(value)
+            elif readers and options.keep:
                 crossing.append((-graph.types[value].bytes * (1 + len(set(readers))), value, number, max(readers)))
     for _, value, start, stop in sorted(crossing):
         size = align(graph.types[value].bytes)
@@ -118,43 +176,123 @@ def with_kept(graph: Graph, chosen: Sequence[Candidate], budget_bytes: int) -> t
             for number in range(start, stop + 1):
                 room[number] -= size
             keep.setdefault(start, []).append(value)
-    return tuple(replace(candidate.group, keep=tuple(sorted(keep.get(number, ())))) for number, candidate in enumerate(chosen))
+    return tuple(replace(way.group, keep=tuple(sorted(keep.get(number, ())))) for number, way in enumerate(chosen.ways))
 
 
 def lay_out(graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None) -> tuple[Steps, Placement]:
     """Spell a schedule out and place its buffers."""
     steps = expand(graph, schedule, target, footprints)
-    return steps, place_again(_lifetimes(steps), schedule.peak_sram_bytes, target.sram.bytes)
+    return steps, place_again(_lifetimes(steps), schedule.peak_sram_bytes, schedule.capacity_bytes or target.sram.bytes)
 
 
 def _lifetimes(steps: Steps) -> list[Lifetime]:
     return [(buffer.size_bytes, buffer.first, buffer.last) for buffer in steps.buffers]
 
 
-def search(graph: Graph, target: Target) -> Result:
+def _placed(steps: Steps, capacity_bytes: int) -> Placement | None:
+    """A placement within the capacity by first fit or a short search; None where they find none."""
+    lifetimes = _lifetimes(steps)
+    found = place(lifetimes, capacity_bytes, climb=False)
+    if found.peak_bytes <= capacity_bytes:
+        return found
+    if found.live_bytes > capacity_bytes:
+        return None
+    offsets = pack(lifetimes, capacity_bytes, QUICK_LOOKS).offsets
+    if not offsets:
+        return None
+    peak = max(offset + size for offset, (size, _, _) in zip(offsets, lifetimes, strict=True))
+    return Placement(tuple(offsets), peak, live_bound(lifetimes), found_by="search")
+
+
+def search(graph: Graph, target: Target, options: Options | None = None) -> Result:
     """The best schedule found: fused and unfused partitions, each placed and timed by the simulator's own engine.
 
     Raises:
         DoesNotFit: no stripe of some layer fits in SRAM; names the layer and the bytes short.
     """
-    ways = Groups(graph, target)
-    results = []
-    for longest, keep in ((MAX_GROUP, 0), (1, target.sram.bytes // KEEP_FRACTION)):
-        ways.keep_bytes = keep
-        found = _fit(ways, longest)
-        if found is not None:
-            results.append(found)
-    if not results:
-        _refuse_whole(ways)
-    best = min(results, key=lambda result: result.schedule.estimate_cycles)
+    options = options or Options()
+    shared = Shared(graph, target, options)
+    best: Result | None = None
+    for capacity in _capacities(target, options):
+        groups = Groups(shared, target.with_sram(capacity))
+        try:
+            found = _planned(groups) or _last_resort(groups)
+        except DoesNotFit:
+            if best is None:
+                raise
+            # nor does it in less
+            break
+        if best is None or found.schedule.estimate_cycles < best.schedule.estimate_cycles:
+            best = found
+    assert best is not None
     best = _tightened(graph, target, best)
-    log.debug("plan: %d candidates considered, %d cycles estimated", ways.considered, best.schedule.estimate_cycles)
+    log.debug("plan: %d candidates considered, %d cycles estimated", shared.considered, best.schedule.estimate_cycles)
     return best
+
+
+def _capacities(target: Target, options: Options) -> Iterator[int]:
+    """The machine's own capacity, then smaller rungs of the ladder."""
+    yield target.sram.bytes
+    if options.ladder and options.effort >= LADDER_EFFORT:
+        yield from (rung for rung in reversed(RUNGS) if rung < target.sram.bytes)
+
+
+def _planned(groups: Groups) -> Result | None:
+    """The best plan for one capacity, which depends on nothing else: so it competes at every larger one unchanged."""
+    options = groups.shared.options
+    longest = MAX_GROUP[options.effort] if options.fusion else 1
+    trials = [(part, weights, longest) for part, weights in TRIALS[: TRIALS_OF_EFFORT[options.effort]]]
+    trials.append((*TRIALS[0], 1))
+    seen: set[tuple[GroupPlan, ...]] = set()
+    best: Result | None = None
+    for part, weights, most in trials:
+        found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, best)
+        if found is not None and (best is None or found.schedule.estimate_cycles < best.schedule.estimate_cycles):
+            best = found
+    return best and improved(groups, best)
+
+
+def improved(groups: Groups, best: Result) -> Result:
+    """The best that small changes to a schedule reach: each is timed, and kept where it is faster.
+
+    Groups take turns, those first where the core waits longest.
+    """
+    graph, target, options = groups.graph, groups.target, groups.shared.options
+    tries = min(IMPROVING_STEPS[options.effort] // max(len(best.steps.steps), 1), IMPROVING_TRIES[options.effort])
+    seen = {best.schedule.groups}
+    pending = _by_waiting(graph, best, target, options)
+    while tries > 0 and pending:
+        changes = pending.pop(0)
+        for changed in itertools.islice(changes, MOVES_A_TURN):
+            if changed in seen or any(next(group_problems(group, graph, target), None) for group in changed):
+                continue
+            seen.add(changed)
+            tries -= 1
+            found = _with_prefetch(groups, changed, best)
+            if isinstance(found, Result) and found.schedule.estimate_cycles < best.schedule.estimate_cycles:
+                best = found
+                pending = _by_waiting(graph, best, target, options)
+                break
+            if tries <= 0:
+                break
+        else:
+            rest = next(changes, None)
+            if rest is not None:
+                pending.append(itertools.chain((rest,), changes))
+    return best
+
+
+def _by_waiting(graph: Graph, result: Result, target: Target, options: Options) -> list[Iterator[tuple[GroupPlan, ...]]]:
+    """The moves of each group, the group first for whose ops the core waits longest."""
+    plan = result.schedule.groups
+    waits = [sum(result.waits.get(graph.nodes[index].name, 0) for index in group.nodes) for group in plan]
+    order = sorted(range(len(plan)), key=lambda number: (-waits[number], number))
+    return [moves(graph, plan, number, target, options) for number in order]
 
 
 def _tightened(graph: Graph, target: Target, result: Result) -> Result:
     """The same schedule with the lowest placement found, where that costs no cycle."""
-    lifetimes, capacity = _lifetimes(result.steps), target.sram.bytes
+    lifetimes, capacity = _lifetimes(result.steps), result.schedule.capacity_bytes or target.sram.bytes
     settled = settle(lifetimes, result.placement, capacity)
     plain = finish(graph, target, result.schedule, result.steps, settled)
     lowest = settle(lifetimes, tighten(lifetimes, settled), capacity)
@@ -164,64 +302,79 @@ def _tightened(graph: Graph, target: Target, result: Result) -> Result:
     return lower if lower.schedule.estimate_cycles <= plain.schedule.estimate_cycles else plain
 
 
-def _refuse_whole(ways: Groups) -> None:
-    """Every op fits alone, and no placement of all buffers was found."""
-    graph, capacity = ways.graph, ways.target.sram.bytes
-    tightest = max(range(len(graph.nodes)), key=lambda index: min(one.peak_bytes for one in ways.options(index, index + 1)))
-    node = graph.nodes[tightest]
+def _last_resort(groups: Groups) -> Result:
+    """The tightest plan of single ops, placed with all effort.
+
+    Raises:
+        DoesNotFit: an op does not fit, or no placement of all buffers was found.
+    """
+    graph, capacity = groups.graph, groups.target.sram.bytes
+    chosen = partition(groups, capacity, 1, TRIALS[0][1])
+    plan = Schedule(with_kept(graph, chosen, 0, groups.shared.options), capacity_bytes=capacity)
+    steps, placement = lay_out(graph, plan, groups.target, groups.shared.footprints)
+    if placement.peak_bytes <= capacity:
+        return finish(graph, groups.target, plan, steps, placement)
+    node = graph.nodes[max(chosen.ways[max(range(len(chosen.ways)), key=chosen.peak_bytes)].group.nodes)]
     raise DoesNotFit(
-        f"no placement in the SRAM of {ways.target.name} was found",
+        f"no placement in the SRAM of {groups.target.name} was found; layer '{node.name}' needs the most",
         layer=node.name,
         rule="the buffers of neighbouring tiles must lie in SRAM together",
-        found=f"layer '{node.name}' needs the most, with nothing left between its buffers",
+        found=f"{placement.peak_bytes} bytes for the tightest plan, {placement.peak_bytes - capacity} bytes short",
         wanted=f"at most {capacity} bytes",
         advice="compile for a machine with more SRAM (--target, --sram-kib)",
     )
 
 
-def _fit(ways: Groups, longest: int) -> Result | None:
-    """The partition with as little slack as placement needs; None where only the other partition fits."""
-    capacity = ways.target.sram.bytes
-    for slack in SLACK_LADDER:
-        budget = int(capacity * slack)
+def _fit(
+    groups: Groups, parts: Sequence[float], longest: int, weights: Weights, seen: set[tuple[GroupPlan, ...]], best: Result | None
+) -> Result | None:
+    """The partition for the largest of `parts` of the SRAM that placement bears; None where none fits, or it cannot be faster."""
+    capacity = groups.target.sram.bytes
+    for part in parts:
+        budget = int(capacity * part)
         try:
-            chosen = partition(ways, budget, longest)
+            chosen = partition(groups, budget, longest, weights)
         except DoesNotFit:
-            if slack != SLACK_LADDER[0]:
-                continue
-            chosen = partition(ways, capacity, longest)
-        for groups in dict.fromkeys((with_kept(ways.graph, chosen, budget), tuple(candidate.group for candidate in chosen))):
-            found = _with_prefetch(ways, groups)
+            continue
+        plans = (with_kept(groups.graph, chosen, budget, groups.shared.options), tuple(way.group for way in chosen.ways))
+        for plan in dict.fromkeys(plans[:1] if groups.graph.resident else plans):
+            if plan in seen:
+                return None
+            found = _with_prefetch(groups, plan, best)
             if found is not None:
-                return found
+                seen.add(plan)
+                return found if isinstance(found, Result) else None
     return None
 
 
-def _with_prefetch(ways: Groups, groups: tuple[GroupPlan, ...]) -> Result | None:
-    """`groups` with parameters fetched as far ahead as placement bears; None where they do not fit even without."""
-    graph, target = ways.graph, ways.target
+def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | None) -> Result | bool | None:
+    """`plan` with parameters fetched as far ahead as placement bears; None where it does not fit even without, False where it is no use."""
+    graph, target, footprints = groups.graph, groups.target, groups.shared.footprints
     capacity = target.sram.bytes
-    plain = Schedule(groups)
-    steps, placement = lay_out(graph, plain, target, ways.footprints)
-    if placement.peak_bytes > capacity:
-        return None
-    cycles = [ways.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
+    plain = Schedule(plan, capacity_bytes=capacity)
+    steps = expand(graph, plain, target, footprints)
+    if best is not None and least_cycles(graph, steps, target) >= best.schedule.estimate_cycles:
+        return False
+    cycles = [groups.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
     # a long program gains little from the last bytes, and each rung spells it out again
-    for part in PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]:
+    ladder = PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]
+    for part in ladder if groups.shared.options.prefetch else ():
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
-        ahead, where = lay_out(graph, schedule, target, ways.footprints)
-        if where.peak_bytes <= capacity:
+        ahead = expand(graph, schedule, target, footprints)
+        where = _placed(ahead, capacity)
+        if where is not None:
             return finish(graph, target, schedule, ahead, where)
-    return finish(graph, target, plain, steps, placement)
+    placement = _placed(steps, capacity)
+    return finish(graph, target, plain, steps, placement) if placement is not None else None
 
 
 def finish(graph: Graph, target: Target, schedule: Schedule, steps: Steps, placement: Placement) -> Result:
     """Time a placed schedule and write the figures into it."""
-    cycles = price_schedule(graph, steps, placement, target)
+    cycles, waits = price_schedule(graph, steps, placement, target)
     schedule = schedule.with_result(
         estimate_cycles=cycles,
         network_bound_cycles=graph.network_bound_cycles(target),
         peak_sram_bytes=placement.peak_bytes,
         live_sram_bytes=placement.live_bytes,
     )
-    return Result(schedule, steps, placement)
+    return Result(schedule, steps, placement, waits)

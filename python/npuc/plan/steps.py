@@ -64,9 +64,10 @@ class Compute:
 
     Attributes:
         region: the part of the output that is made.
-        inputs: buffer of each activation.
-        output: buffer of the result.
+        inputs: buffer of each activation, or -1: off-chip.
+        output: buffer of the result, or -1: off-chip.
         params, scratch: buffers, or -1.
+        direct: the parameters are read off-chip.
         alone: the output buffer holds this tile and nothing else.
     """
 
@@ -78,6 +79,7 @@ class Compute:
     params: int = -1
     scratch: int = -1
     alone: bool = False
+    direct: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,11 +114,13 @@ class Steps:
     Attributes:
         steps: in program order, each with its group's index in `group_of`.
         buffers: by number.
+        resident: buffers of the values that the host puts into SRAM and takes from there.
     """
 
     steps: tuple[Step, ...]
     group_of: tuple[int, ...]
     buffers: tuple[Buffer, ...]
+    resident: dict[int, int] = field(default_factory=dict)
 
 
 def align(size_bytes: int) -> int:
@@ -171,6 +175,9 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
         UserInputError: `schedule.fetch` does not fit the parameter loads that the groups make.
     """
     state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
+    for value in graph.inputs:
+        if value in graph.resident:
+            state.kept[value] = state.buffer(graph.types[value].bytes, f"input {value}")
     for number, group in enumerate(schedule.groups):
         expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
         expand_group(state, number, group)
@@ -178,12 +185,15 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     for position, item in enumerate(items):
         for number in item.touched:
             state.buffers[number].touch(position)
+    for value in graph.resident:
+        state.buffers[state.kept[value]].touch(0 if value in graph.inputs else len(items) - 1)
     return _renumbered(state, items)
 
 
 def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
     """Buffers in the order of their first touch: the order in which the lowering meets them in the IR."""
-    order = list(dict.fromkeys(number for item in items for number in item.touched))
+    arrived = [state.kept[value] for value in state.graph.inputs if value in state.graph.resident]
+    order = list(dict.fromkeys((*arrived, *(number for item in items for number in item.touched))))
     new = {old: number for number, old in enumerate(order)}
     new[-1] = -1
     steps = []
@@ -195,13 +205,16 @@ def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
         else:
             step = replace(step, buffer=new[step.buffer])
         steps.append(step)
-    return Steps(tuple(steps), tuple(item.group for item in items), tuple(state.buffers[number] for number in order))
+    resident = {value: new[state.kept[value]] for value in sorted(state.graph.resident)}
+    return Steps(tuple(steps), tuple(item.group for item in items), tuple(state.buffers[number] for number in order), resident)
 
 
 def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]) -> dict[int, int]:
     """Buffer of each value that the group touches; a view shares its operand's."""
     graph = state.graph
     found = {value: state.kept[value] for value in entering(graph, group.nodes) if value in state.kept}
+    # what was kept has no copy off-chip
+    found.update(dict.fromkeys((value for value in group.far if value not in found), -1))
     for value, held in capacity.items():
         node = graph.nodes[graph.producer[value]] if value in graph.producer and graph.producer[value] in group.nodes else None
         if value in found or (node is not None and node.spec.is_view):
@@ -219,10 +232,13 @@ def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]
 
 def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
     graph, target = state.graph, state.target
-    resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept)
-    shape = profile(state.footprints, group.nodes, group.stripe_rows, group.keep, resident, group.ahead)
-    place = _value_buffers(state, group, shape.capacity)
+    # what lies in SRAM, or is left where it is
+    resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept or value in group.far)
     outside = escaping(graph, group.nodes)
+    # results for the host lie whole where it finds them
+    keep = tuple(value for value in outside if value in group.keep or value in graph.resident)
+    shape = profile(state.footprints, group.nodes, group.stripe_rows, keep, resident, group.ahead)
+    place = _value_buffers(state, group, shape.capacity)
     inputs = entering(graph, group.nodes)
     chunks = {index: channel_chunks(graph.nodes[index], parts, target) for index, parts in zip(group.nodes, group.chunks, strict=True)}
     streamed = dict(zip(group.nodes, group.stream, strict=True))
@@ -253,7 +269,8 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
             for part, chunk in enumerate(chunks[index]):
                 region = chunk_region(whole, chunk) if len(chunks[index]) > 1 else whole
                 params = held.get((index, part), -1)
-                if node.spec.param_bytes() and params < 0:
+                direct = group.reads_directly(index)
+                if node.spec.param_bytes() and params < 0 and not direct:
                     size = state.footprints.param_bytes(node, chunk)
                     params = state.buffer(size, f"parameters of {node.name}")
                     state.add(LoadParams(index, part, params, state.footprints.moved_bytes(node, chunk)), number, params)
@@ -262,7 +279,7 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                 scratch = state.buffer(scratch_bytes, f"scratch of {node.name}") if scratch_bytes else -1
                 sources = tuple(place[value] for value in node.activations)
                 state.add(
-                    Compute(index, region, sources, place[node.output], part, params, scratch),
+                    Compute(index, region, sources, place[node.output], part, params, scratch, direct=direct),
                     number,
                     *sources,
                     place[node.output],
@@ -276,12 +293,12 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
         if ahead:
             load(step + 1)
         for value in outside:
-            if value in stripe.made and value not in group.keep:
+            if value in stripe.made and value not in keep and value not in group.far:
                 region = with_rows(graph.types[value], *stripe.made[value])
                 state.add(Store(value, region, place[value]), number, place[value])
-    for value in group.keep:
+    for value in keep:
         state.kept[value] = place[value]
-        if value in graph.outputs:
+        if value in graph.outputs and value not in graph.resident:
             state.add(Store(value, graph.types[value].whole, place[value]), number, place[value])
 
 

@@ -24,6 +24,8 @@ def listing(program: Program) -> Iterator[str]:
                 yield plain(f"host    {call.op:<16} {_value(call.output, program)} = ({inputs}){params}  ; {call.location}")
             continue
         yield f"\n; segment {number}: {len(segment.commands)} commands on the NPU"
+        for kind, edges in (("input", segment.inputs), ("output", segment.outputs)):
+            yield from (f"; {kind} {_value(edge.tensor_id, program)} at sram[{edge.sram_offset:#x}]" for edge in edges)
         yield from (f"{index:>6}  {plain(disassemble(command))}" for index, command in enumerate(segment.commands))
 
 

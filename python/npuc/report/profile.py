@@ -283,16 +283,18 @@ def compulsory_bytes(program: Program) -> int:
 
 
 def _made_by_npu(program: Program) -> set[int]:
-    """Tensors in off-chip memory that are no inputs, no results of the host and no constants."""
+    """Tensors that a segment leaves, off-chip or in SRAM: no inputs, no results of the host and no constants."""
     arrived = {port.tensor_id for port in program.inputs}
     arrived |= {call.output for segment in program.segments if isinstance(segment, HostSegment) for call in segment.calls}
-    return {tensor.id for tensor in program.tensors if tensor.dram_offset >= len(program.constants) and tensor.id not in arrived}
+    made = {tensor.id for tensor in program.tensors if tensor.dram_offset >= len(program.constants) and tensor.id not in arrived}
+    return made | {edge.tensor_id for segment in program.segments if isinstance(segment, NpuSegment) for edge in segment.outputs}
 
 
 def _crossing(call: HostCall, program: Program, made: set[int]) -> set[int]:
     """The tensors that move between the NPU's memory and the host for one call."""
     found = made & set(call.inputs)
-    return found | {call.output} if program.tensor(call.output).dram_offset >= 0 else found
+    taken = {edge.tensor_id for segment in program.segments if isinstance(segment, NpuSegment) for edge in segment.inputs}
+    return found | {call.output} if program.tensor(call.output).dram_offset >= 0 or call.output in taken else found
 
 
 def _all_crossing(program: Program) -> set[int]:

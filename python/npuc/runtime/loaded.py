@@ -159,10 +159,7 @@ class LoadedProgram:
             self._store(port.tensor_id, array, memory, host)
         for number, segment in enumerate(self.program.segments):
             if isinstance(segment, NpuSegment):
-                if self.watch is None:
-                    self._executors[number](memory)
-                else:
-                    machine.run(segment.commands, memory, self._kernels, self._orders[number], functools.partial(self._watched, number, memory))
+                self._npu(number, segment, memory, host)
                 continue
             start = time.perf_counter()
             for call, spec in zip(segment.calls, self._specs[number], strict=True):
@@ -174,6 +171,18 @@ class LoadedProgram:
         if self._reusable and self.watch is None:
             self._idle.append(memory)
         return outputs
+
+    def _npu(self, number: int, segment: NpuSegment, memory: machine.Memories, host: dict[int, np.ndarray]) -> None:
+        """One segment, with the tensors that pass through SRAM."""
+        for edge in segment.inputs:
+            raw = np.frombuffer(np.ascontiguousarray(self._fetch(edge.tensor_id, memory, host)).tobytes(), np.uint8)
+            memory[Space.SRAM][edge.sram_offset : edge.sram_offset + len(raw)] = raw
+        if self.watch is None:
+            self._executors[number](memory)
+        else:
+            machine.run(segment.commands, memory, self._kernels, self._orders[number], functools.partial(self._watched, number, memory))
+        for edge in segment.outputs:
+            host[edge.tensor_id] = self._read(edge.tensor_id, memory[Space.SRAM], edge.sram_offset)
 
     def _memories(self) -> machine.Memories:
         """Memories that nobody else uses."""
@@ -221,11 +230,15 @@ class LoadedProgram:
     def _fetch(self, tensor_id: int, memory: machine.Memories, host: dict[int, np.ndarray]) -> np.ndarray:
         tensor = self.program.tensor(tensor_id)
         if tensor.dram_offset >= 0:
-            raw = memory[Space.DRAM][tensor.dram_offset : tensor.dram_offset + tensor.bytes]
-            return np.frombuffer(raw.tobytes(), NUMPY_DTYPES[tensor.dtype]).reshape(tensor.shape)
+            return self._read(tensor_id, memory[Space.DRAM], tensor.dram_offset)
         if tensor_id not in host:
             raise ProgramError(f"tensor '{tensor.name}' is used before anything made it")
         return host[tensor_id]
+
+    def _read(self, tensor_id: int, memory: np.ndarray, offset: int) -> np.ndarray:
+        """The dense value of a tensor at `offset` of one memory."""
+        tensor = self.program.tensor(tensor_id)
+        return np.frombuffer(memory[offset : offset + tensor.bytes].tobytes(), NUMPY_DTYPES[tensor.dtype]).reshape(tensor.shape)
 
     def _store(self, tensor_id: int, value: np.ndarray, memory: machine.Memories, host: dict[int, np.ndarray]) -> None:
         tensor = self.program.tensor(tensor_id)

@@ -95,7 +95,7 @@ def check(commands: Sequence[Command], target: Target, written: Written) -> None
 
 
 def check_program(program: Program) -> None:
-    """Check every NPU segment; constants, inputs and host results count as written, SRAM holds nothing at a segment's start."""
+    """Check every NPU segment; constants, inputs and host results count as written. SRAM holds what the host put there for the segment."""
     written = Written({Space.SRAM: program.sram_bytes, Space.DRAM: program.dram_bytes})
     written.mark(Space.DRAM, 0, len(program.constants))
 
@@ -112,6 +112,8 @@ def check_program(program: Program) -> None:
                 arrived(call.output)
             continue
         written.forget(Space.SRAM)
+        for edge in segment.inputs:
+            written.mark(Space.SRAM, edge.sram_offset, edge.sram_offset + program.tensor(edge.tensor_id).bytes)
         check(segment.commands, program.target, written)
 
 

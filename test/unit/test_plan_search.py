@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The search keeps what it promises: more SRAM is never slower on the ladder, effort never makes it worse, techniques can be left out."""
+
+import numpy as np
+import pytest
+
+from npuc.errors import DoesNotFit, UserInputError
+from npuc.plan import search as plan_search
+from npuc.plan.options import TECHNIQUES, Options
+from npuc.plan.price import commands_of
+from npuc.plan.search import RUNGS, search
+from npuc.targets import get
+from npuc.timing.engine import simulate
+from samples.plans import Drawing, i8
+
+
+@pytest.fixture(autouse=True)
+def few_tries(monkeypatch):
+    """How many changes are tried is no part of the promises."""
+    monkeypatch.setattr(plan_search, "IMPROVING_TRIES", (0, 4, 4, 4))
+
+
+def drawing(seed: int):
+    """Convolutions with residuals and a reshape, of random widths."""
+    rng = np.random.default_rng(seed)
+    d = Drawing()
+    x = d.conv(d.input(i8(1, 16, 16, int(rng.integers(1, 5) * 4))), 16)
+    for _ in range(int(rng.integers(2, 4))):
+        y = d.conv(d.conv(x, int(rng.integers(2, 9) * 8), kernel=1, pad=0), 16)
+        x = d.add(x, y) if rng.random() < 0.7 else y
+    return d.graph(d.reshape(x, 1, 16 * 16 * 16))
+
+
+def cycles(graph, target, **options) -> int:
+    return search(graph, target, Options(**options)).schedule.estimate_cycles
+
+
+@pytest.mark.parametrize("name", ["edge-256", "u65-512-dram", "u55-256"])
+def test_more_sram_is_never_slower_on_the_ladder(name):
+    graph, known = drawing(7), None
+    for rung in [rung for rung in RUNGS if 6144 <= rung <= 24576]:
+        try:
+            found = cycles(graph, get(name).with_sram(rung), effort=3)
+        except DoesNotFit:
+            assert known is None
+            continue
+        assert known is None or found <= known
+        known = found
+    assert known is not None
+
+
+@pytest.mark.parametrize("name", ["edge-256", "u65-512-dram"])
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_every_technique_can_be_left_out(name, technique):
+    graph, target = drawing(3), get(name).with_sram(24 * 1024)
+    found = search(graph, target, Options.of(without=technique.replace("_", "-")))
+    groups = found.schedule.groups
+    assert technique != "fusion" or all(len(group.nodes) == 1 for group in groups)
+    assert technique != "keep" or not any(group.keep for group in groups)
+    assert technique != "direct" or not any(any(group.direct) or group.far for group in groups)
+    assert technique != "channels_outer" or all(group.outer == "rows" for group in groups)
+    assert technique != "prefetch" or not found.schedule.fetch
+
+
+def test_what_a_schedule_says_it_costs_is_what_its_commands_take():
+    graph, target = drawing(1), get("u65-512-dram").with_sram(24 * 1024)
+    found = search(graph, target)
+    commands = commands_of(graph, found.steps, found.placement, target)
+    assert found.schedule.estimate_cycles == simulate(commands, target).total_cycles
+
+
+def test_the_first_effort_is_never_better_than_the_default():
+    for seed in range(3):
+        graph, target = drawing(seed), get("edge-256").with_sram(24 * 1024)
+        assert cycles(graph, target) <= cycles(graph, target, effort=0)
+
+
+@pytest.mark.parametrize("values", [{"effort": 4}, {"without": "magic"}])
+def test_an_unknown_effort_or_technique_is_refused(values):
+    with pytest.raises(UserInputError, match="there is no such"):
+        Options.of(**values)
