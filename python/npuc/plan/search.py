@@ -51,6 +51,8 @@ LADDER_EFFORT = 3
 IMPROVING_STEPS = (0, 5000, 40_000, 400_000)
 # and their number at most
 IMPROVING_TRIES = (0, 240, 600, 3000)
+# plans that changes begin from, where that leaves each its share of so many tries
+STARTS, FEW_TRIES = 3, 60
 # changes of one group that are tried before it is another one's turn
 MOVES_A_TURN = 4
 
@@ -244,21 +246,30 @@ def _planned(groups: Groups) -> Result | None:
     trials = [(part, weights, longest) for part, weights in TRIALS[: TRIALS_OF_EFFORT[options.effort]]]
     trials.append((*TRIALS[0], 1))
     seen: set[tuple[GroupPlan, ...]] = set()
-    best: Result | None = None
+    results: list[Result] = []
     for part, weights, most in trials:
+        best = min(results, key=_cycles, default=None)
         found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, best)
-        if found is not None and (best is None or found.schedule.estimate_cycles < best.schedule.estimate_cycles):
-            best = found
-    return best and improved(groups, best)
+        if found is not None:
+            results.append(found)
+    # of short programs more than the best are worth changing: where changes end depends on where they begin
+    starts = sorted(results, key=_cycles)[:STARTS]
+    tries = IMPROVING_STEPS[options.effort] // max((len(start.steps.steps) for start in starts), default=1)
+    begun = starts if tries >= FEW_TRIES else starts[:1]
+    return min((improved(groups, start, tries // len(begun)) for start in begun), key=_cycles, default=None)
 
 
-def improved(groups: Groups, best: Result) -> Result:
+def _cycles(result: Result) -> int:
+    return result.schedule.estimate_cycles
+
+
+def improved(groups: Groups, best: Result, tries: int) -> Result:
     """The best that small changes to a schedule reach: each is timed, and kept where it is faster.
 
     Groups take turns, those first where the core waits longest.
     """
     graph, target, options = groups.graph, groups.target, groups.shared.options
-    tries = min(IMPROVING_STEPS[options.effort] // max(len(best.steps.steps), 1), IMPROVING_TRIES[options.effort])
+    tries = min(tries, IMPROVING_TRIES[options.effort])
     seen = {best.schedule.groups}
     pending = _by_waiting(graph, best, target, options)
     while tries > 0 and pending:
