@@ -43,7 +43,7 @@ def build_constant(array: np.ndarray, *, result_type: ir.Type | None = None, loc
     Args:
         result_type: the result's type where it carries an encoding; shape and element type must be those of `array`.
     """
-    dtype = next(name for name, kind in NUMPY_DTYPES.items() if kind == array.dtype.type)
+    dtype = next(name for name, kind in NUMPY_DTYPES.items() if np.dtype(kind) == array.dtype)
     kind = ir.RankedTensorType.get(array.shape, element_type(dtype))
     value = ir.DenseElementsAttr.get(np.ascontiguousarray(array).reshape(array.shape), type=kind)
     return ir.Operation.create("npu.constant", results=[result_type or kind], attributes={"value": value}, loc=loc).results[0]
