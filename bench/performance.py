@@ -2,16 +2,17 @@
 """Measures what docs/performance.md says, and writes the page.
 
     python bench/performance.py                         everything, then the page and its pictures
-    python bench/performance.py measure --part compare bounds hand        some of it, into out/performance.json
+    python bench/performance.py measure --part compare bounds techniques hand        some of it, into out/performance.json
     python bench/performance.py page                    the page from what is there
 
 Vela's figures are those of bench/vela_outcomes.csv; `--vela PATH` runs it anew beside npuc. Every part replaces what out/performance.json
-held of it.
+held of it. Most of the time goes into the planner with techniques switched off.
 """
 
 import argparse
 import json
 import math
+import statistics
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -22,6 +23,8 @@ import schedules
 import vela as vela_bench
 
 from npuc import targets
+from npuc.errors import NpucError
+from npuc.plan.options import TECHNIQUES
 from npuc.report import calibration, compare, vela
 from npuc.report.ledger import CAUSES, USEFUL
 from npuc.report.table import escaped
@@ -32,6 +35,9 @@ DOCS = ROOT / "docs"
 
 PRESETS = ("u65-512-dram", "u55-256", "u55-128", "u65-512-flash")
 OWN = "edge-256"
+STUDIED = ("u65-512-dram", OWN)
+"""Machines on which techniques are switched off."""
+
 Figures = dict[str, Any]
 
 
@@ -82,6 +88,27 @@ def measure_bounds() -> list[Figures]:
     return found
 
 
+def measure_techniques() -> Figures:
+    """Machine -> technique left out -> network -> cycles; "" is the planner as it is, a number an effort."""
+    stored = vela.read_outcomes(vela_bench.OUTCOMES.read_text())
+    found: Figures = {}
+    for name in STUDIED:
+        table = found[name] = {}
+        variants = {"": "npu-schedule"} | {f"effort {effort}": f"npu-schedule{{effort={effort}}}" for effort in (0, 2, 3)}
+        variants |= {technique: f"npu-schedule{{without={technique}}}" for technique in TECHNIQUES}
+        for technique, planning in variants.items():
+            table[technique] = {}
+            for path in vela_bench.networks(None):
+                sram_kib = None if name == OWN else compare.capacity(name, stored[name, path.stem][0], None) // 1024
+                try:
+                    row = bounds.of_tflite(path, targets.get(name, sram_kib), planning)
+                except NpucError:
+                    continue
+                table[technique][path.stem] = {"cycles": row.found.cycles, "seconds": row.seconds}
+            print(name, technique or "as it is", f"{ratio_mean(table[technique], table['']):.3f}", flush=True)
+    return found
+
+
 def measure_hand() -> list[Figures]:
     """(network, by hand, planned) on our own machine."""
     keys = ("cycles", "network_bound_cycles", "bound_ratio", "peak_sram_bytes", "off_chip_read_bytes", "off_chip_write_bytes")
@@ -91,8 +118,14 @@ def measure_hand() -> list[Figures]:
     ]
 
 
-PARTS: dict[str, Callable[[], Any]] = {"bounds": measure_bounds, "hand": measure_hand}
+PARTS: dict[str, Callable[[], Any]] = {"bounds": measure_bounds, "techniques": measure_techniques, "hand": measure_hand}
 """Beside "compare"."""
+
+
+def ratio_mean(table: Figures, base: Figures) -> float:
+    """Geometric mean of cycles over those of `base`, over the networks that both have."""
+    logs = [math.log(table[name]["cycles"] / base[name]["cycles"]) for name in base if name in table]
+    return math.exp(sum(logs) / len(logs)) if logs else 0.0
 
 
 # the page ------------------------------------------------------------------------------------------
@@ -242,6 +275,44 @@ def bounds_section(rows: list[Figures]) -> list[str]:
     return lines
 
 
+_LABELS = {
+    "fusion": "groups of several ops", "keep": "values that stay in SRAM between groups", "prefetch": "parameters fetched ahead",
+    "ahead": "next stripe loaded meanwhile", "direct": "reading off-chip without a copy", "channels_outer": "channels outside stripes",
+    "ladder": "plans of smaller capacities",
+}  # fmt: skip
+
+
+def techniques_section(found: Figures) -> list[str]:
+    lines = ["## What each technique is worth", ""]
+    lines += ["Cycles without it over cycles with it, over the networks that compile both ways; `npuc compile --without NAME` does the same.", ""]
+    rows = []
+    names = list(next(iter(found.values())))
+    for name in names:
+        if not name:
+            continue
+        cells = []
+        for table in found.values():
+            base = table[""]
+            ratios = {key: table[name][key]["cycles"] / base[key]["cycles"] for key in base if key in table[name]}
+            most = max(ratios, key=lambda key: ratios[key]) if ratios else ""
+            missing = len(base) - len(ratios)
+            cells += [
+                f"{ratio_mean(table[name], base):.3f}",
+                (f"{ratios[most]:.2f} ({most})" if most else "-") + (f"; {missing} do not fit" if missing else ""),
+            ]
+        label = f"without `{name}`: {_LABELS.get(name, '')}".rstrip(": ") if not name.startswith("effort") else f"`--{name}`"
+        rows.append((label, *cells))
+    head = ["", *(text for machine in found for text in (f"`{machine}`, geometric mean", "most"))]
+    lines += markdown(head, rows)
+    efforts = [effort for effort in ("effort 0", "", "effort 2", "effort 3") if effort in names]
+    times = {effort: [one["seconds"] for table in found.values() for one in table[effort].values()] for effort in efforts}
+    lines += markdown(
+        ("effort", "planning and lowering, processor seconds: median", "most"),
+        [((effort or "effort 1, the default").removeprefix("effort "), f"{statistics.median(some):.1f}", f"{max(some):.1f}") for effort, some in times.items()],
+    )
+    return lines
+
+
 def hand_section(rows: list[Figures]) -> list[str]:
     lines = ["## Schedules by hand", ""]
     lines += [
@@ -281,6 +352,8 @@ def page(found: Figures) -> str:
         lines += compare_section(found["compare"]) + losses_section(found["compare"])
     if "bounds" in found:
         lines += bounds_section(found["bounds"])
+    if "techniques" in found:
+        lines += techniques_section(found["techniques"])
     if "hand" in found:
         lines += hand_section(found["hand"])
     return "\n".join(lines).rstrip() + "\n"
