@@ -97,7 +97,7 @@ class Graph:
     def own_compulsory_bytes(self, node: Node) -> int:
         """The part of `compulsory_bytes` that a node answers for: parameters, inputs that it is the first to read, an output that it makes."""
         edges = {node.output} & set(self.outputs) | {value for value in {*node.activations} & set(self.inputs) if self.consumers[value][0] == node.index}
-        return self.moved_bytes(node) + sum(self.types[value].bytes for value in edges)
+        return self.moved_bytes(node) + sum(self.types[value].bytes for value in edges - self.resident)
 
     def array_cycles(self, target: Target) -> int:
         """Sum of the layers' own bounds on the array."""
