@@ -131,6 +131,7 @@ GROUPS = {
         "same, even kernel": nn.Conv2d(8, 8, 4, padding="same"),
         "same, odd kernel": nn.Conv2d(8, 8, 3, padding="same"),
         "valid": nn.Conv2d(8, 8, 3, padding="valid"),
+        "padding beyond the kernel": nn.Conv2d(8, 5, (1, 3), padding=(2, 1)),
         "right and bottom alone": nn.Sequential(nn.ZeroPad2d((0, 1, 0, 1)), nn.Conv2d(8, 5, 3, 2)),
     },
     "groups": {

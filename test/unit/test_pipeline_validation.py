@@ -15,6 +15,7 @@ from npuc.compiler import encode, lower
 from npuc.dialects.attrs import to_attr
 from npuc.errors import HazardError, InternalError, ValidationError
 from npuc.isa.conv2d import Conv2d
+from npuc.isa.program import Program
 from npuc.isa.sync import Signal, Wait
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import TensorType
@@ -207,3 +208,11 @@ def test_convolutions_of_16_bits_are_executed_at_every_level():
     checker = Validator(seed=0, engines=("numpy", "auto"))
     lower(net.returns(x), targets.get("edge-256"), validate=checker)
     assert checker.checked[-1] == "convert-npu-to-npu-cmd"
+
+
+def test_a_network_without_constants_needs_no_byte_of_flash():
+    net = Net(i8(1, 4, 4, 2))
+    module, target = net.returns(net.max_pool(net.inputs[0])), targets.get("u55-128")
+    lower(module, target, validate=Validator(seed=0, engines=("numpy", "auto")))
+    program = Program.from_bytes(encode(module, target).to_bytes())
+    assert (program.dram_bytes, program.constants) == (0, b"")

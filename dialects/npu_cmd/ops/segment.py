@@ -120,7 +120,8 @@ def read_segment_op(op: ir.Operation | ir.OpView) -> Segment:
     body = list(op.operation.regions[0].blocks[0].operations)
     return Segment(
         tuple(from_op(inner) for inner in body[:-1]),
-        np.asarray(attributes["constants"]).tobytes(),
+        # an attribute has an element at least, a memory that nobody touches has none
+        np.asarray(attributes["constants"]).tobytes()[: from_attr(attributes["dram_bytes"])],
         from_attr(attributes["input_offsets"]),
         from_attr(attributes["output_offsets"]),
         from_attr(attributes["dram_bytes"]),

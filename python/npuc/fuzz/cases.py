@@ -53,15 +53,10 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None and importlib.util.find_spec("torchao") is not None
 
 
-def machines() -> tuple[str, ...]:
-    """Targets that programs can be run on: results have to be written off chip."""
-    return tuple(name for name in targets.names() if targets.get(name).dram.writable)
-
-
 def module(seed: int, index: int) -> Module:
     """The module that these two numbers stand for; a context is entered."""
     rng = np.random.default_rng([seed, index])
-    target = str(rng.choice(machines()))
+    target = str(rng.choice(targets.names()))
     sram_kib = int(2 ** rng.uniform(np.log2(_LEAST_SRAM_KIB), np.log2(_MOST_SRAM_KIB))) if rng.random() < _SMALL_SRAM else None
     kind = kind_of(index)
     if kind == "torch":

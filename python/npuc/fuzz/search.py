@@ -2,6 +2,7 @@
 """The search for a module that any level or engine gets wrong: one module after the other, what fails made small and saved."""
 
 import itertools
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,6 @@ import numpy as np
 from torch_mlir import ir
 
 from npuc import dialects
-from npuc.errors import NpucError
 from npuc.files import write_whole
 from npuc.fuzz.cases import Module, module
 from npuc.fuzz.check import CONVERSIONS, FUSE
@@ -24,6 +24,8 @@ from npuc.validate import random_inputs
 ANSWER = "npuc.fuzz.cases:answer"
 # Failures of one kind that are made small; further ones are the same defect more often than not.
 _A_KIND = 3
+
+log = logging.getLogger("npuc")
 
 Told = Callable[[Report, Found | None], None]
 
@@ -91,7 +93,11 @@ def _found(case: Case, answer: Answer, helper: Child, folder: Path, small: bool)
 
     text = made.text
     if small:
-        text = shrink(text, lambda candidate: _kind(ask(candidate)) == kind)
+        try:
+            text = shrink(text, lambda candidate: _kind(ask(candidate)) == kind)
+        except Exception as error:
+            # a search goes on, and a large module tells as much as a small one
+            log.warning("module %d of seed %d could not be made small: %s", index, seed, error)
     last = ask(text)
     # a failure that does not come again is told as it came
     message = _message(last) if _kind(last) else _message(answer) + "\n(it did not fail again)"
@@ -115,7 +121,8 @@ def _inputs(text: str, seed: int) -> list[np.ndarray] | None:
             parsed = ir.Module.parse(text)
             run_passes(parsed, CONVERSIONS)
             return random_inputs(parsed, seed)
-    except NpucError:
+    except Exception:
+        # the failure itself, whatever it is
         return None
 
 

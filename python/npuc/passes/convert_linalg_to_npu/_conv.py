@@ -83,12 +83,21 @@ def convolution(
     if bias is None:
         return None
     step = found.x.scale * kernel.scales
-    operands = [transpose(found.x.value, TO_NHWC), array(codes), array(bias_codes(bias, step))]
+    dilation = pair(op, "dilations")
+    x, pads = _padded(found, kernel.codes.shape[2:], dilation)
+    operands = [x, array(codes), array(bias_codes(bias, step))]
     result = make(
-        name, operands, strides=pair(op, "strides"), dilation=pair(op, "dilations"), pads=found.pads, zp_x=found.x.zp, zp_w=kernel.zp,
-        rescale=root.rescale(step), **params,
-    )  # fmt: skip
+        name, operands, strides=pair(op, "strides"), dilation=dilation, pads=pads, zp_x=found.x.zp, zp_w=kernel.zp, rescale=root.rescale(step), **params
+    )
     return reshape(transpose(result, TO_NCHW), root.shape)
+
+
+def _padded(found: Window, kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[ir.Value, tuple[int, ...]]:
+    """The input in NHWC and the padding that is left to the convolution, less than its reach; the rest becomes an npu.pad."""
+    x = transpose(found.x.value, TO_NHWC)
+    inner = tuple(min(pad, (kernel[i // 2] - 1) * dilation[i // 2]) for i, pad in enumerate(found.pads))
+    outer = tuple(pad - kept for pad, kept in zip(found.pads, inner, strict=True))
+    return (make("pad", [x], pads=(0, 0, *outer, 0, 0), value=found.x.zp) if any(outer) else x), inner
 
 
 def initial_bias(op: ir.Operation) -> np.ndarray | None:
