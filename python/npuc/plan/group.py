@@ -193,10 +193,14 @@ class Shape:
 
 
 class Groups:
-    """Groups of one graph on one machine with one capacity."""
+    """Groups of one graph on one machine with one capacity.
 
-    def __init__(self, shared: Shared, target: Target):
-        self.shared, self.target = shared, target
+    Attributes:
+        buffered: chunks of parameters, and tiles stored as they are made, that lie in SRAM at a time: 2 overlaps, 1 is what has to.
+    """
+
+    def __init__(self, shared: Shared, target: Target, buffered: int = 2):
+        self.shared, self.target, self.buffered = shared, target, buffered
         self.graph = shared.graph
         self._ways: dict[tuple[int, int], list[list[Way]]] = {}
         self._more: dict[tuple[int, int], Iterator[list[Way]]] = {}
@@ -347,20 +351,20 @@ class Groups:
             out = roots[node.output]
             alive.setdefault(out, align(graph.types[out].bytes))
             chunk = self._chunk_bytes(node, part)
-            work = chunk * (2 if part > 1 else 1) + align(node.spec.scratch_bytes(self.target))
+            work = chunk * (self.buffered if part > 1 else 1) + align(node.spec.scratch_bytes(self.target))
             peak = max(peak, sum(alive.values()) + work)
             for value in [value for value in alive if last.get(value, -1) <= position]:
                 del alive[value]
         return peak
 
     def _striped_edges(self, shape: Shape, nodes: Sequence[Node], parts: Sequence[int], hold: bool):
-        """All rings, all held parameters (or the two largest chunks) and the largest scratch."""
+        """All rings, all held parameters (or as many of the largest chunk as are buffered) and the largest scratch."""
         graph = self.graph
         members = tuple(node.index for node in nodes)
         views = {node.output for node in nodes if node.spec.is_view}
         inputs, outputs = entering(graph, members), escaping(graph, members)
         chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
-        inner = sum(chunks) if hold else 2 * max(chunks, default=0)
+        inner = sum(chunks) if hold else self.buffered * max(chunks, default=0)
         inner += max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
         inner += sum(held for value, held in shape.held.items() if value not in views and value not in inputs and value not in outputs)
 
@@ -391,7 +395,7 @@ class Groups:
         run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
         store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
         tile = align(node.spec.output.bytes // rows(node.spec.output) * shape.tallest[node.output] * channels // node.spec.output.shape[-1])
-        work = 2 * chunk_bytes + 2 * tile + align(node.spec.scratch_bytes(target))
+        work = self.buffered * (chunk_bytes + tile) + align(node.spec.scratch_bytes(target))
         edges: list[Edge | None] = []
         for stays in (False, True):
             inputs = [value for value in set(node.activations) if self._loaded(value, stays)]

@@ -218,7 +218,7 @@ def search(graph: Graph, target: Target, options: Options | None = None) -> Resu
     for capacity in _capacities(target, options):
         groups = Groups(shared, target.with_sram(capacity))
         try:
-            found = _planned(groups) or _last_resort(groups)
+            found = _planned(groups) or _last_resort(Groups(shared, target.with_sram(capacity), buffered=1))
         except DoesNotFit:
             if best is None:
                 raise
