@@ -28,7 +28,7 @@ from npuc.targets.base import Target
 log = logging.getLogger("npuc")
 
 # longest group the search considers, in ops, by effort
-MAX_GROUP = (6, 10, 14, 24)
+MAX_GROUP = (6, 6, 14, 24)
 # what closed forms plan with: part of the SRAM (None: as much as placement bears) and how estimates are weighed, in the order of trial
 TRIALS = (
     (None, Weights(8, 32, True)), (0.35, Weights(8, 32, True)), (None, Weights(8, 64, False)), (0.6, Weights(8, 32, True)),
