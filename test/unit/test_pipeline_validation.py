@@ -15,6 +15,7 @@ from npuc.compiler import encode, lower
 from npuc.dialects.attrs import to_attr
 from npuc.errors import HazardError, InternalError, ValidationError
 from npuc.isa.conv2d import Conv2d
+from npuc.isa.depthwise_conv2d import DepthwiseConv2d
 from npuc.isa.program import Program
 from npuc.isa.sync import Signal, Wait
 from npuc.numerics.rescale import Rescale
@@ -216,3 +217,14 @@ def test_a_network_without_constants_needs_no_byte_of_flash():
     lower(module, target, validate=Validator(seed=0, engines=("numpy", "auto")))
     program = Program.from_bytes(encode(module, target).to_bytes())
     assert (program.dram_bytes, program.constants) == (0, b"")
+
+
+def test_packed_depthwise_weights_are_executed_at_every_level():
+    net = Net(i8(1, 5, 5, 64))
+    weights = net.constant(np.ones((3, 3, 64), np.int8))
+    sums, rescale = net.constant(np.zeros(64, np.int32)), Rescale.from_scales([0.1])
+    y = net.op("depthwise_conv2d", net.inputs[0], weights, sums, pads=(1, 1, 1, 1), rescale=rescale)
+    module, target = net.returns(y), targets.get("u65-512-dram")
+    lower(module, target, validate=Validator(seed=0, engines=("numpy", "auto")))
+    commands = [command.instruction for segment in encode(module, target).segments for command in segment.commands]
+    assert any(isinstance(one, DepthwiseConv2d) and one.packed for one in commands)

@@ -97,4 +97,4 @@ class DepthwiseConv2d(BlockedInstruction):
     def _unpacked(self, stored: np.ndarray) -> np.ndarray:
         """A stream has output channels first and one input channel."""
         _, kernel_h, kernel_w, channels = self.weight_shape
-        return np.moveaxis(unpacked(self.weights, stored, (channels, kernel_h, kernel_w, 1), self.zp_w)[..., 0], 0, 2)
+        return np.ascontiguousarray(np.moveaxis(unpacked(self.weights, stored, (channels, kernel_h, kernel_w, 1), self.zp_w)[..., 0], 0, 2))
