@@ -224,7 +224,7 @@ def test_packed_depthwise_weights_are_executed_at_every_level():
     weights = net.constant(np.ones((3, 3, 64), np.int8))
     sums, rescale = net.constant(np.zeros(64, np.int32)), Rescale.from_scales([0.1])
     y = net.op("depthwise_conv2d", net.inputs[0], weights, sums, pads=(1, 1, 1, 1), rescale=rescale)
-    module, target = net.returns(y), targets.get("u65-512-dram")
+    module, target = net.returns(y), targets.get("u55-128")
     lower(module, target, validate=Validator(seed=0, engines=("numpy", "auto")))
     commands = [command.instruction for segment in encode(module, target).segments for command in segment.commands]
     assert any(isinstance(one, DepthwiseConv2d) and one.packed for one in commands)
