@@ -2,7 +2,7 @@
 """squared_difference: quantized, with broadcasting (TFLite SQUARED_DIFFERENCE)."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -10,11 +10,11 @@ import numpy as np
 from npuc.isa import elementwise as isa
 from npuc.isa.base import DType, Instruction, Operand
 from npuc.numerics.rescale import Rescale
-from npuc.ops._checks import RANGES, element_types
+from npuc.ops._checks import RANGES, dtype_is, element_types
 from npuc.ops._elementwise import UNIT_SCALE, rescale_fields
 from npuc.ops._sum import Sum
 from npuc.ops._views import blob_part, broadcast
-from npuc.ops.base import Refusal
+from npuc.ops.base import Refusal, TensorType
 from npuc.targets.base import Target
 
 
@@ -27,6 +27,13 @@ class SquaredDifference(Sum):
 
     name: ClassVar[str] = "squared_difference"
     kind: ClassVar[isa.ElementwiseKind] = isa.ElementwiseKind.SUB
+
+    def mistyped(self) -> Iterator[str]:
+        for name, tensor in zip(self.operand_names, self.inputs, strict=True):
+            yield from dtype_is(name, tensor, "i8")
+
+    def infer(self) -> TensorType:
+        return replace(super().infer(), dtype="i8")
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         left, right = self.terms(*inputs)
