@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Python face of the command engine, of the timing engine and of the search for placements.
+// The Python face of the command engine and of the timing engine.
 #include <cstdint>
 #include <mutex>
 #include <stdexcept>
@@ -11,10 +11,9 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
-#include "bindings_engine.h"
+#include "bindings.h"
 #include "engine/plan.h"
 #include "kernels/path.h"
-#include "plan/pack.h"
 #include "sim/timing.h"
 
 namespace nb = nanobind;
@@ -119,34 +118,6 @@ nb::tuple simulate(const Rows &commands, std::int64_t queues, std::int64_t semap
   return nb::make_tuple(times.total, give(std::move(times.starts)), give(std::move(times.ends)), times.busy, times.stuck);
 }
 
-using Units = nb::ndarray<const std::int32_t, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-
-std::vector<std::int32_t> units(const Units &array) { return {array.data(), array.data() + array.shape(0)}; }
-
-npuc::Packer packer(const Units &sizes, const Units &lows, const Units &highs, std::int32_t sections, std::int32_t capacity) {
-  const std::size_t count = sizes.shape(0);
-  if (lows.shape(0) != count || highs.shape(0) != count)
-    refuse("lows, highs: " + std::to_string(lows.shape(0)) + " and " + std::to_string(highs.shape(0)) + " values, wanted " + std::to_string(count));
-  std::int64_t whole = 0;
-  for (std::size_t i = 0; i < count; ++i) {
-    const bool sorted = !i || lows.data()[i - 1] <= lows.data()[i];
-    if (sizes.data()[i] < 1 || lows.data()[i] < 0 || highs.data()[i] < lows.data()[i] || highs.data()[i] >= sections || !sorted)
-      refuse("buffer " + std::to_string(i) + ": wanted a size of at least 1 and sections in 0.." + std::to_string(sections - 1) + ", in the order of lows");
-    whole += sizes.data()[i];
-  }
-  if (whole >= INT32_MAX || capacity < 0)
-    refuse("sizes: their sum is " + std::to_string(whole) + ", wanted less than " + std::to_string(INT32_MAX) + ", and a capacity of at least 0");
-  return {units(sizes), units(lows), units(highs), sections, capacity};
-}
-
-int attempt(npuc::Packer &self, const Units &ranks, int weighing, std::int64_t max_nodes) {
-  if (ranks.shape(0) != self.size() || weighing < npuc::Packer::plain || weighing > npuc::Packer::sum)
-    refuse("ranks: " + std::to_string(ranks.shape(0)) + " values, wanted " + std::to_string(self.size()) + "; weighing is " +
-           std::to_string(weighing) + ", wanted 0..2");
-  const nb::gil_scoped_release free_gil;
-  return self.attempt(units(ranks), static_cast<npuc::Packer::Weighing>(weighing), max_nodes);
-}
-
 } // namespace
 
 void bind_engine(nb::module_ &m) {
@@ -165,17 +136,6 @@ void bind_engine(nb::module_ &m) {
       .def_prop_ro("keeps_constants", [](const SharedPlan &self) { return self.plan.keeps_constants(); },
                    "No command writes to the constants; False where that is not known.")
       .def("__len__", [](const SharedPlan &self) { return self.plan.size(); });
-  nb::class_<npuc::Packer>(m, "Packer", "A search for a placement below a top; see npuc.plan.pack.")
-      .def("__init__",
-           [](npuc::Packer *self, const Units &sizes, const Units &lows, const Units &highs, std::int32_t sections, std::int32_t capacity) {
-             new (self) npuc::Packer(packer(sizes, lows, highs, sections, capacity));
-           },
-           "sizes"_a, "lows"_a, "highs"_a, "sections"_a, "capacity"_a)
-      .def("attempt", &attempt, "ranks"_a, "weighing"_a, "max_nodes"_a, "0: not found yet, 1: found, 2: there is none.")
-      .def("restart", &npuc::Packer::restart)
-      .def_prop_ro("offsets", [](const npuc::Packer &self) { return self.offsets; })
-      .def_prop_ro("nodes", [](const npuc::Packer &self) { return self.nodes; })
-      .def_prop_ro("looks", [](const npuc::Packer &self) { return self.looks; });
   m.def("simulate", &simulate, "commands"_a, "queues"_a, "semaphores"_a,
         "Times of commands i64 [N, 7]: queue, semaphore (-1: work), value (-1: signal), latency, duration, SRAM share, DRAM share.\n"
         "Returns total, starts [N], ends [N], busy cycles by queue, queues that never end (a deadlock). See npuc.timing.engine.");

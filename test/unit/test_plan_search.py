@@ -7,7 +7,7 @@ import pytest
 from npuc.errors import DoesNotFit, UserInputError
 from npuc.plan import search as plan_search
 from npuc.plan.options import TECHNIQUES, Options
-from npuc.plan.price import commands_of
+from npuc.plan.price import Pricer
 from npuc.plan.search import RUNGS, search
 from npuc.targets import get
 from npuc.timing.engine import simulate
@@ -65,7 +65,7 @@ def test_every_technique_can_be_left_out(name, technique):
 def test_what_a_schedule_says_it_costs_is_what_its_commands_take():
     graph, target = drawing(1), get("u65-512-dram").with_sram(24 * 1024)
     found = search(graph, target)
-    commands = commands_of(graph, found.steps, found.placement, target)
+    commands = Pricer(graph, target).commands(found.steps, found.placement)
     assert found.schedule.estimate_cycles == simulate(commands, target).total_cycles
 
 

@@ -2,7 +2,7 @@
 """Lowers the placed groups of each NPU segment to one `npu_cmd.segment` of instructions.
 
 Each tile emits its commands (`npuc.ops`), each copy becomes a DMA transfer, packed parameters and constant feature maps
-become the segment's constants, and the queues are ordered by semaphores where bytes conflict (`npuc.plan.commands`).
+become the segment's constants, and the queues are ordered by semaphores where bytes conflict (`npuc.plan.synchronize`).
 Host ops stay as they are; a segment takes the tensors they made and returns those they read. All segments share one image of
 constants; those that host ops read lie in it too, and `npu.dram_offset` on such a constant says where.
 """
@@ -36,8 +36,9 @@ from npuc.passes.npu_place_buffers import (
     space_of,
 )
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE
-from npuc.plan.commands import Location, blob, compute_commands, copy_command, synchronize, view
+from npuc.plan.commands import Location, blob, compute_commands, copy_command, view
 from npuc.plan.graph import rows
+from npuc.plan.synchronize import synchronize
 from npuc.targets.base import Target
 
 # on an npu.constant: where it lies for the host ops that read it

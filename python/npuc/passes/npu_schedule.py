@@ -20,7 +20,7 @@ from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_o
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
 from npuc.plan.options import DEFAULT_EFFORT, TECHNIQUES, Options
-from npuc.plan.price import layer_cycles
+from npuc.plan.price import Pricer
 from npuc.plan.schedule import Schedule
 from npuc.plan.search import Result, finish, lay_out, search
 from npuc.targets.base import Target
@@ -63,7 +63,7 @@ def with_packed(segment: Segment, target: Target) -> Graph:
 
 def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
     """One segment's schedule as plain values, with what the program file says of its layers."""
-    expected = layer_cycles(graph, result.steps, result.placement, target)
+    expected = dict(result.price.busy)
     layers = [
         {
             "name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target),
@@ -112,7 +112,7 @@ def _replay_one(file: str, content: dict[str, Any], graph: Graph, target: Target
         raise DoesNotFit(
             f"the schedule in '{file}' does not fit {target.name}", found=f"{placement.peak_bytes} bytes", wanted=f"at most {target.sram.bytes} bytes"
         )
-    return finish(graph, target, schedule, steps, placement)
+    return finish(Pricer(graph, target), schedule, steps, placement)
 
 
 def segment_contents(content: Any) -> list[dict[str, Any]]:

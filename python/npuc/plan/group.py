@@ -13,6 +13,7 @@ from npuc.isa.base import Operand, Space
 from npuc.ops.base import OpSpec, dense_operand
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
 from npuc.plan.options import Options
+from npuc.plan.price import Pricer
 from npuc.plan.schedule import GroupPlan
 from npuc.plan.steps import Compute, align, channel_chunks
 from npuc.plan.stripes import Footprints, Profile, profile
@@ -106,6 +107,10 @@ class Shared:
     @cached_property
     def footprints(self) -> Footprints:
         return Footprints(self.graph)
+
+    @cached_property
+    def pricer(self) -> Pricer:
+        return Pricer(self.graph, self.target)
 
     @cached_property
     def roots(self) -> dict[int, int]:

@@ -9,7 +9,7 @@ so that more SRAM is never slower. Pure functions; budgets count candidates.
 import itertools
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from npuc.errors import DoesNotFit
 from npuc.plan.graph import Graph, escaping, rows
@@ -19,7 +19,7 @@ from npuc.plan.options import Options
 from npuc.plan.pack import Lifetime, pack
 from npuc.plan.place import Placement, live_bound, place, place_again, settle, tighten
 from npuc.plan.prefetch import fetch_positions
-from npuc.plan.price import least_cycles, price_schedule
+from npuc.plan.price import Price, Pricer, least_cycles
 from npuc.plan.schedule import GroupPlan, Schedule, group_problems
 from npuc.plan.steps import Compute, Steps, align, expand
 from npuc.plan.stripes import Footprints
@@ -59,16 +59,12 @@ MOVES_A_TURN = 4
 
 @dataclass(frozen=True)
 class Result:
-    """A schedule that was placed and timed.
-
-    Attributes:
-        waits: layer -> cycles that its queue stood still before its commands.
-    """
+    """A schedule that was placed and timed."""
 
     schedule: Schedule
     steps: Steps
     placement: Placement
-    waits: dict[str, int] = field(default_factory=dict)
+    price: Price
 
 
 @dataclass(frozen=True)
@@ -227,7 +223,7 @@ def search(graph: Graph, target: Target, options: Options | None = None) -> Resu
         if best is None or found.schedule.estimate_cycles < best.schedule.estimate_cycles:
             best = found
     assert best is not None
-    best = _tightened(graph, target, best)
+    best = _tightened(shared.pricer, best)
     log.debug("plan: %d candidates considered, %d cycles estimated", shared.considered, best.schedule.estimate_cycles)
     return best
 
@@ -296,20 +292,20 @@ def improved(groups: Groups, best: Result, tries: int) -> Result:
 def _by_waiting(graph: Graph, result: Result, target: Target, options: Options) -> list[Iterator[tuple[GroupPlan, ...]]]:
     """The moves of each group, the group first for whose ops the core waits longest."""
     plan = result.schedule.groups
-    waits = [sum(result.waits.get(graph.nodes[index].name, 0) for index in group.nodes) for group in plan]
+    waits = [sum(result.price.waits.get(graph.nodes[index].name, 0) for index in group.nodes) for group in plan]
     order = sorted(range(len(plan)), key=lambda number: (-waits[number], number))
     return [moves(graph, plan, number, target, options) for number in order]
 
 
-def _tightened(graph: Graph, target: Target, result: Result) -> Result:
+def _tightened(pricer: Pricer, result: Result) -> Result:
     """The same schedule with the lowest placement found, where that costs no cycle."""
-    lifetimes, capacity = _lifetimes(result.steps), result.schedule.capacity_bytes or target.sram.bytes
+    lifetimes, capacity = _lifetimes(result.steps), result.schedule.capacity_bytes or pricer.target.sram.bytes
     settled = settle(lifetimes, result.placement, capacity)
-    plain = finish(graph, target, result.schedule, result.steps, settled)
+    plain = finish(pricer, result.schedule, result.steps, settled)
     lowest = settle(lifetimes, tighten(lifetimes, settled), capacity)
     if lowest.peak_bytes >= settled.peak_bytes:
         return plain
-    lower = finish(graph, target, result.schedule, result.steps, lowest)
+    lower = finish(pricer, result.schedule, result.steps, lowest)
     return lower if lower.schedule.estimate_cycles <= plain.schedule.estimate_cycles else plain
 
 
@@ -324,7 +320,7 @@ def _last_resort(groups: Groups) -> Result:
     plan = Schedule(with_kept(graph, chosen, 0, groups.shared.options), capacity_bytes=capacity)
     steps, placement = lay_out(graph, plan, groups.target, groups.shared.footprints)
     if placement.peak_bytes <= capacity:
-        return finish(graph, groups.target, plan, steps, placement)
+        return finish(groups.shared.pricer, plan, steps, placement)
     node = graph.nodes[max(chosen.ways[max(range(len(chosen.ways)), key=chosen.peak_bytes)].group.nodes)]
     raise DoesNotFit(
         f"no placement in the SRAM of {groups.target.name} was found; layer '{node.name}' needs the most",
@@ -374,18 +370,18 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
         ahead = expand(graph, schedule, target, footprints)
         where = _placed(ahead, capacity)
         if where is not None:
-            return finish(graph, target, schedule, ahead, where)
+            return finish(groups.shared.pricer, schedule, ahead, where)
     placement = _placed(steps, capacity)
-    return finish(graph, target, plain, steps, placement) if placement is not None else None
+    return finish(groups.shared.pricer, plain, steps, placement) if placement is not None else None
 
 
-def finish(graph: Graph, target: Target, schedule: Schedule, steps: Steps, placement: Placement) -> Result:
+def finish(pricer: Pricer, schedule: Schedule, steps: Steps, placement: Placement) -> Result:
     """Time a placed schedule and write the figures into it."""
-    cycles, waits = price_schedule(graph, steps, placement, target)
+    price = pricer.price(steps, placement)
     schedule = schedule.with_result(
-        estimate_cycles=cycles,
-        network_bound_cycles=graph.network_bound_cycles(target),
+        estimate_cycles=price.total_cycles,
+        network_bound_cycles=pricer.graph.network_bound_cycles(pricer.target),
         peak_sram_bytes=placement.peak_bytes,
         live_sram_bytes=placement.live_bytes,
     )
-    return Result(schedule, steps, placement, waits)
+    return Result(schedule, steps, placement, price)

@@ -23,7 +23,7 @@ from npuc.isa.microblocks import best_block, block_cost
 from npuc.isa.pool import Pool, PoolKind
 from npuc.isa.reduce import Reduce, ReduceKind
 from npuc.isa.table import Table
-from npuc.plan.commands import synchronize
+from npuc.plan.synchronize import synchronize
 from npuc.report.vela import Layer
 from npuc.targets.base import MicroBlockArray, Target
 from npuc.timing.engine import simulate

@@ -13,12 +13,17 @@ SEMAPHORES = 256
 
 
 @functools.cache
-def engine() -> Any:
-    """`npuc._native.simulate`, or None where it is not built."""
+def module() -> Any:
+    """`npuc._native`, or None where it is not built."""
     try:
-        return getattr(importlib.import_module("npuc._native"), "simulate", None)
+        return importlib.import_module("npuc._native")
     except ImportError:
         return None
+
+
+def engine() -> Any:
+    """`npuc._native.simulate`, or None where it is not built."""
+    return getattr(module(), "simulate", None)
 
 
 def run(rows: Iterable[int], queues: int) -> tuple[int, Sequence[int], Sequence[int], Sequence[int]] | None:

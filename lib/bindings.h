@@ -5,3 +5,5 @@
 
 // Adds the command engine and the timing engine to the module.
 void bind_engine(nanobind::module_ &m);
+// Adds what the planner spends its time on.
+void bind_plan(nanobind::module_ &m);

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A price put together from steps without addresses is the one of the commands made anew."""
+
+from dataclasses import replace
+
+import pytest
+
+from npuc.plan.options import Options
+from npuc.plan.price import Pricer
+from npuc.plan.search import search
+from npuc.targets import get
+from npuc.timing import native
+from samples.plans import Drawing, i8
+
+if native.module() is None:
+    pytest.skip("npuc._native is not built (no C++ compiler at installation)", allow_module_level=True)
+
+
+def drawing():
+    """Convolutions in stripes, a residual, a pool and a view."""
+    d = Drawing()
+    x = d.conv(d.input(i8(1, 24, 24, 8)), 16)
+    y = d.conv(d.conv(x, 48), 16)
+    return d.graph(d.reshape(d.add(x, y), 1, 24 * 24 * 16))
+
+
+@pytest.mark.parametrize("name", ["pico-64", "edge-256", "edge-2048", "u55-256", "u65-512-dram", "u65-512-flash"])
+@pytest.mark.parametrize("sram_kib", [16, 24, 256])
+@pytest.mark.parametrize("effort", [0, 1])
+def test_a_price_is_that_of_the_commands(name, sram_kib, effort):
+    graph, target = drawing(), get(name).with_sram(sram_kib * 1024)
+    if not target.dram.writable and sram_kib < 256:
+        pytest.skip("feature maps have to stay in SRAM")
+    found = search(graph, target, Options(effort=effort))
+    pricer = Pricer(graph, target)
+    assert pricer.price(found.steps, found.placement) == pricer._price_in_python(found.steps, found.placement) == found.price
+
+
+def test_addresses_decide_who_waits():
+    """Buffers that take turns at one place cost more than buffers side by side."""
+    graph, target = drawing(), get("edge-256").with_sram(24 * 1024)
+    found = search(graph, target)
+    pricer = Pricer(graph, target)
+    offsets, top = [], 0
+    for buffer in found.steps.buffers:
+        offsets.append(top)
+        top += buffer.size_bytes
+    apart = replace(found.placement, offsets=tuple(offsets))
+    assert pricer.price(found.steps, apart) == pricer._price_in_python(found.steps, apart)
+    assert pricer.price(found.steps, apart).total_cycles < found.price.total_cycles
