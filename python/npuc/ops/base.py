@@ -4,6 +4,7 @@
 An op is a frozen dataclass, free of MLIR. Activations are NHWC; a region is (start, size) per dimension.
 """
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, get_args, get_origin
@@ -27,23 +28,23 @@ class TensorType:
     shape: tuple[int, ...]
     dtype: str
 
-    @property
+    @functools.cached_property
     def elements(self) -> int:
         count = 1
         for extent in self.shape:
             count *= extent
         return count
 
-    @property
+    @functools.cached_property
     def bytes(self) -> int:
         return self.elements * np.dtype(NUMPY_DTYPES[self.dtype]).itemsize
 
-    @property
+    @functools.cached_property
     def whole(self) -> Region:
         """The region that covers everything."""
         return tuple((0, extent) for extent in self.shape)
 
-    @property
+    @functools.cached_property
     def nhwc(self) -> Shape4:
         """The shape as N, H, W, C: [C], [W, C], [H, W, C] gain leading ones.
 

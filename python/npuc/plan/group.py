@@ -25,6 +25,8 @@ MIN_CHUNKED_BYTES = 4096
 CHUNK_FRACTION = 16
 # stripe heights tried below the tallest that fits
 LOWER_HEIGHTS = 2
+# parameters that take at most the SRAM divided by this are held: to fetch them again saves no room worth the traffic
+HELD_FRACTION = 16
 
 
 @dataclass(frozen=True)
@@ -450,14 +452,14 @@ class Groups:
         """The ways of each stripe height."""
         members = tuple(range(first, end))
         heights = self._stripe_heights(members)
-        parameters = any(self.graph.nodes[i].spec.param_bytes() for i in members)
+        parameters = sum(self.graph.nodes[i].spec.param_bytes() for i in members)
         ahead = self.shared.options.ahead
         for height in heights:
             striped = height < heights[0]
             if striped and self._least_held(members, ceil_div(heights[0], height)) > self.target.sram.bytes:
                 continue
             found = [self.evaluate(members, height, True, ahead)]
-            if striped and parameters:
+            if striped and parameters * HELD_FRACTION > self.target.sram.bytes:
                 found.append(self.evaluate(members, height, False, ahead))
             if end - first == 1:
                 found += self._alone(first, height, striped, parameters)

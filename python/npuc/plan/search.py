@@ -21,7 +21,7 @@ from npuc.plan.place import Placement, live_bound, place, place_again, settle, t
 from npuc.plan.prefetch import fetch_positions
 from npuc.plan.price import Price, Pricer, least_cycles
 from npuc.plan.schedule import GroupPlan, Schedule, group_problems
-from npuc.plan.steps import Compute, Steps, align, expand
+from npuc.plan.steps import Compute, Spelled, Steps, align, expand
 from npuc.plan.stripes import Footprints
 from npuc.targets.base import Target
 
@@ -359,7 +359,8 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
     graph, target, footprints = groups.graph, groups.target, groups.shared.footprints
     capacity = target.sram.bytes
     plain = Schedule(plan, capacity_bytes=capacity)
-    steps = expand(graph, plain, target, footprints)
+    spelled = Spelled(graph, plain, target, footprints)
+    steps = spelled.fetched()
     if best is not None and least_cycles(graph, steps, target) >= best.schedule.estimate_cycles:
         return False
     cycles = [groups.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
@@ -367,7 +368,7 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
     ladder = PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]
     for part in ladder if groups.shared.options.prefetch else ():
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
-        ahead = expand(graph, schedule, target, footprints)
+        ahead = spelled.fetched(schedule.fetch)
         where = _placed(ahead, capacity)
         if where is not None:
             return finish(groups.shared.pricer, schedule, ahead, where)

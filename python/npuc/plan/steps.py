@@ -5,7 +5,8 @@ The order is also the meaning: executed one after the other the steps are right 
 Queues and semaphores later let them overlap as far as the bytes allow.
 """
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from npuc.errors import UserInputError
 from npuc.ops.base import Region
@@ -18,7 +19,7 @@ from npuc.targets.base import Target
 ALIGN_BYTES = 16
 
 
-@dataclass
+@dataclass(frozen=True)
 class Buffer:
     """Bytes in SRAM for a time.
 
@@ -32,11 +33,8 @@ class Buffer:
     size_bytes: int
     ring_rows: int
     label: str
-    first: int = 1 << 60
-    last: int = -1
-
-    def touch(self, position: int) -> None:
-        self.first, self.last = min(self.first, position), max(self.last, position)
+    first: int = 0
+    last: int = 0
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,9 @@ class Load:
     region: Region
     buffer: int
 
+    def renumbered(self, new: Mapping[int, int]) -> "Load":
+        return Load(self.value, self.region, new[self.buffer])
+
 
 @dataclass(frozen=True)
 class LoadParams:
@@ -56,6 +57,9 @@ class LoadParams:
     chunk: int
     buffer: int
     moved_bytes: int
+
+    def renumbered(self, new: Mapping[int, int]) -> "LoadParams":
+        return LoadParams(self.node, self.chunk, new[self.buffer], self.moved_bytes)
 
 
 @dataclass(frozen=True)
@@ -81,6 +85,11 @@ class Compute:
     alone: bool = False
     direct: bool = False
 
+    def renumbered(self, new: Mapping[int, int]) -> "Compute":
+        inputs = tuple([new[number] for number in self.inputs])
+        output, params, scratch = new[self.output], new[self.params], new[self.scratch]
+        return Compute(self.node, self.region, inputs, output, self.chunk, params, scratch, self.alone, self.direct)
+
 
 @dataclass(frozen=True)
 class Store:
@@ -95,6 +104,9 @@ class Store:
     buffer: int
     alone: bool = False
 
+    def renumbered(self, new: Mapping[int, int]) -> "Store":
+        return Store(self.value, self.region, new[self.buffer], self.alone)
+
 
 @dataclass(frozen=True)
 class View:
@@ -102,6 +114,9 @@ class View:
 
     node: int
     buffer: int
+
+    def renumbered(self, new: Mapping[int, int]) -> "View":
+        return View(self.node, new[self.buffer])
 
 
 Step = Load | LoadParams | Compute | Store | View
@@ -174,39 +189,49 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     Raises:
         UserInputError: `schedule.fetch` does not fit the parameter loads that the groups make.
     """
-    state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
-    for value in graph.inputs:
-        if value in graph.resident:
-            state.kept[value] = state.buffer(graph.types[value].bytes, f"input {value}")
-    for number, group in enumerate(schedule.groups):
-        expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
-        expand_group(state, number, group)
-    items = _fetched_ahead(state)
-    for position, item in enumerate(items):
-        for number in item.touched:
-            state.buffers[number].touch(position)
-    for value in graph.resident:
-        state.buffers[state.kept[value]].touch(0 if value in graph.inputs else len(items) - 1)
-    return _renumbered(state, items)
+    return Spelled(graph, schedule, target, footprints).fetched(schedule.fetch)
+
+
+class Spelled:
+    """The groups of a schedule spelled out, with every parameter load at its point of use; the loads may be moved ahead in many ways."""
+
+    def __init__(self, graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None):
+        self._state = state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
+        for value in graph.inputs:
+            if value in graph.resident:
+                state.kept[value] = state.buffer(graph.types[value].bytes, f"input {value}")
+        for number, group in enumerate(schedule.groups):
+            expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
+            expand_group(state, number, group)
+
+    def fetched(self, fetch: Sequence[int] = ()) -> Steps:
+        """The program with each parameter load in front of the compute step that `fetch` names; without it at its use.
+
+        Raises:
+            UserInputError: `fetch` does not fit the loads.
+        """
+        state = self._state
+        return _renumbered(state, _fetched_ahead(state.items, fetch))
 
 
 def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
     """Buffers in the order of their first touch: the order in which the lowering meets them in the IR."""
-    arrived = [state.kept[value] for value in state.graph.inputs if value in state.graph.resident]
-    order = list(dict.fromkeys((*arrived, *(number for item in items for number in item.touched))))
+    spans = [(1 << 60, -1)] * len(state.buffers)
+    order: dict[int, None] = dict.fromkeys(state.kept[value] for value in state.graph.inputs if value in state.graph.resident)
+    for position, item in enumerate(items):
+        for number in item.touched:
+            order[number] = None
+            first, last = spans[number]
+            spans[number] = (min(first, position), max(last, position))
+    for value in state.graph.resident:
+        position = 0 if value in state.graph.inputs else len(items) - 1
+        first, last = spans[state.kept[value]]
+        spans[state.kept[value]] = (min(first, position), max(last, position))
     new = {old: number for number, old in enumerate(order)}
     new[-1] = -1
-    steps = []
-    for item in items:
-        step = item.step
-        if isinstance(step, Compute):
-            sources = tuple(new[number] for number in step.inputs)
-            step = replace(step, inputs=sources, output=new[step.output], params=new[step.params], scratch=new[step.scratch])
-        else:
-            step = replace(step, buffer=new[step.buffer])
-        steps.append(step)
+    buffers = tuple(Buffer(state.buffers[old].size_bytes, state.buffers[old].ring_rows, state.buffers[old].label, *spans[old]) for old in order)
     resident = {value: new[state.kept[value]] for value in sorted(state.graph.resident)}
-    return Steps(tuple(steps), tuple(item.group for item in items), tuple(state.buffers[number] for number in order), resident)
+    return Steps(tuple([item.step.renumbered(new) for item in items]), tuple([item.group for item in items]), buffers, resident)
 
 
 def _value_buffers(state: _Expansion, group: GroupPlan, capacity: dict[int, int]) -> dict[int, int]:
@@ -345,17 +370,16 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
             state.add(Store(node.output, region, output, alone=True), number, output)
 
 
-def _fetched_ahead(state: _Expansion) -> list[_Item]:
-    """Parameter loads moved in front of the compute steps that `schedule.fetch` names; without it they stand at their use.
+def _fetched_ahead(items: list[_Item], fetch: Sequence[int]) -> list[_Item]:
+    """Parameter loads moved in front of the compute steps that `fetch` names; without it they stand at their use.
 
     Never in front of feature maps that are needed sooner: a load stands directly before a compute step.
     """
-    fetch = state.schedule.fetch
     if not fetch:
-        return state.items
+        return items
     slots: dict[int, list[_Item]] = {}
     number = loads = 0
-    for item in state.items:
+    for item in items:
         if isinstance(item.step, LoadParams):
             if loads < len(fetch) and fetch[loads] > number:
                 found, wanted = f"load {loads} stands at compute step {fetch[loads]}", f"at most {number}, where it is used"
@@ -369,7 +393,7 @@ def _fetched_ahead(state: _Expansion) -> list[_Item]:
         )
     merged: list[_Item] = []
     number = 0
-    for item in state.items:
+    for item in items:
         if isinstance(item.step, LoadParams):
             continue
         if isinstance(item.step, Compute):

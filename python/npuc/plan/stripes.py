@@ -16,6 +16,7 @@ class Footprints:
 
     def __init__(self, graph: Graph):
         self.graph = graph
+        self._divisible: dict[int, bool] = {}
         self._tiles: dict[tuple[int, int, int], Tile] = {}
         self._needs: dict[tuple[int, int, int], tuple[tuple[int, int, int], ...]] = {}
         self._param_bytes: dict[tuple[int, int, int], int] = {}
@@ -58,8 +59,11 @@ class Footprints:
 
     def divisible(self, node: Node) -> bool:
         """Whether the node can be cut by rows."""
-        axis = row_axis(node.spec.output)
-        return not node.spec.is_view and axis is not None and axis in node.spec.splits
+        found = self._divisible.get(node.index)
+        if found is None:
+            axis = row_axis(node.spec.output)
+            found = self._divisible[node.index] = not node.spec.is_view and axis is not None and axis in node.spec.splits
+        return found
 
 
 @dataclass(frozen=True)
