@@ -50,18 +50,6 @@ func.func @large() -> tensor<2000000xi8> {
 
 // -----
 
-// A constant of another dialect is taken over where npu ops read it.
-// CHECK-LABEL: func.func @foreign
-// CHECK-NEXT: "npu.constant"() {value = dense<7> : tensor<4xi8>}
-// CHECK-NOT: arith.constant
-func.func @foreign() -> tensor<4xi8> {
-  %0 = arith.constant dense<7> : tensor<2x2xi8>
-  %1 = "npu.reshape"(%0) : (tensor<2x2xi8>) -> tensor<4xi8>
-  return %1 : tensor<4xi8>
-}
-
-// -----
-
 // A value without dimensions keeps none.
 // CHECK-LABEL: func.func @scalar
 // CHECK-NEXT: %[[C:.*]] = "npu.constant"() {value = dense<7> : tensor<i8>} : () -> tensor<i8>

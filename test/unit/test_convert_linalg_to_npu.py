@@ -149,6 +149,8 @@ GROUPS = {
         "stride 1": nn.ConvTranspose2d(8, 4, 3, 1, 1, bias=False),
         "sides of their own, dilated": nn.ConvTranspose2d(8, 4, 3, (3, 2), (0, 1), dilation=(1, 2)),
         "stride beyond the kernel": nn.ConvTranspose2d(8, 4, 2, 3, output_padding=1),
+        "rows beyond a kernel of 1": nn.ConvTranspose2d(8, 4, 1, 3, output_padding=(2, 1)),
+        "a kernel of 1": nn.ConvTranspose2d(8, 4, 1, dilation=2),
         "borders that are cut off": nn.ConvTranspose2d(8, 4, (1, 3), (1, 2), (0, 3)),
         "grouped": nn.ConvTranspose2d(8, 8, 3, 2, groups=2),
         "depthwise": nn.ConvTranspose2d(8, 16, 3, 2, 1, groups=8),

@@ -15,6 +15,8 @@ from npuc.dialects.base import mlir_type
 from npuc.fuzz.net import Net
 from npuc.fuzz.ops import draws
 from npuc.numerics.rescale import Rescale
+from npuc.ops._checks import RANGES
+from npuc.ops.avg_pool2d import average_rescale
 from npuc.ops.base import TensorType
 
 Bait = Callable[[Net], None]
@@ -55,7 +57,7 @@ def reshaped(net: Net, value: ir.Value, *shape: int) -> ir.Value:
 # folding -------------------------------------------------------------------------------------------
 
 
-@bait(8)
+@bait(12)
 def constants_alone(net: Net) -> None:
     """An op all of whose operands are constants."""
     with net.folding():
@@ -79,16 +81,37 @@ def constant_of_mlir(net: Net) -> None:
 # pads ----------------------------------------------------------------------------------------------
 
 
-@bait(2)
+@bait(4)
 def pad_before_window(net: Net) -> None:
-    x = net.image()
-    zero_point = net.zero_point()
+    """A pad as large as a window may have it, which makes it the window's own; or any other, which may reach further than the window."""
+    x, zero_point = net.image(), net.zero_point()
+    kernel = net.upto(4, 2), net.upto(4, 2)
     name = net.pick(*_WINDOWS)
     if name == "max_pool2d" and net.chance(0.7):
         zero_point = -128
-    pads = (0, 0, *(net.upto(2, 0) for _ in range(4)), 0, 0)
-    net.hint(net.op("pad", x, pads=pads, value=zero_point), zero_point)
-    draw(net, name)
+    rows, columns = (net.pick((extent // 2, extent // 2), (0, extent - 1), (net.upto(extent - 1, 0), net.upto(extent - 1, 0))) for extent in kernel)
+    value = net.op("pad", x, pads=(0, 0, *rows, *columns, 0, 0), value=zero_point)
+    if net.chance(0.2):
+        net.hint(value, zero_point)
+        draw(net, name)
+    else:
+        _window(net, name, value, kernel, zero_point)
+
+
+def _window(net: Net, name: str, x: ir.Value, kernel: tuple[int, int], zero_point: int) -> ir.Value:
+    """A window op without padding."""
+    channels, strides = net.type(x).shape[3], net.pick((1, 1), (1, 1), (2, 2), (net.upto(3), net.upto(3)))
+    match name:
+        case "max_pool2d":
+            return net.op(name, x, kernel=kernel, strides=strides)
+        case "avg_pool2d":
+            records = average_rescale(float(net.rng.uniform(0.3, 3)), kernel, net.chance(0.3), zero_point, *RANGES["i8"])
+            return net.op(name, x, kernel=kernel, strides=strides, zp_x=zero_point, rescale=records)
+    out = channels if name == "depthwise_conv2d" else net.upto(8)
+    shape = (*kernel, out) if name == "depthwise_conv2d" else (out, *kernel, channels)
+    weights, bias = net.constant(net.array(TensorType(shape, "i8"))), net.constant(net.array(TensorType((out,), "i32")))
+    fan_in = kernel[0] * kernel[1] * (1 if name == "depthwise_conv2d" else channels)
+    return net.op(name, x, weights, bias, strides=strides, zp_x=zero_point, rescale=net.rescale(0.01 / fan_in**0.5, net.pick(1, out)))
 
 
 @bait()
@@ -115,7 +138,7 @@ def rescale_of_nothing(net: Net) -> None:
     net.op("rescale", net.value("i8"), output=TensorType((), "i8"), zp_x=zero_point, rescale=replace(_IDENTITY, zp_out=zero_point, lo=lo, hi=hi))
 
 
-@bait(2)
+@bait(6)
 def moved_zero_point(net: Net) -> None:
     """x + d, of values that it does not saturate; then an op with zero points."""
     reach, name = net.upto(100, 20), net.pick(*_ZERO_POINTS)
@@ -136,7 +159,7 @@ def bytes_without_a_sign(net: Net) -> None:
     draw(net, net.pick("conv2d", "depthwise_conv2d"))
 
 
-@bait(2)
+@bait(3)
 def maps_in_a_row(net: Net) -> None:
     names = [net.pick(*_MAPS), "table", net.pick(*_MAPS)]
     value = net.value("i8")

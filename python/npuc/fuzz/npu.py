@@ -13,7 +13,7 @@ from npuc.ops.base import TensorType
 # ops of npuc.ops in one network
 LEAST_OPS, MOST_OPS = 4, 18
 # How often a group of ops is written instead of one.
-_BAIT = 0.35
+_BAIT = 0.4
 # How many of a network's single ops are the host's: most networks have few.
 _HOST_SHARES = (0.0, 0.1, 0.1, 0.25, 0.6)
 # Ops that networks consist of are drawn more often.

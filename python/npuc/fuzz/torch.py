@@ -130,6 +130,11 @@ def _step(rng: np.random.Generator, values: list[torch.Tensor]) -> Step | None:
             return one(nn.Sequential(nn.Conv2d(x.shape[1], out, 3, upto(2), 1), norm, nn.ReLU()))
         case "depthwise":
             return one(nn.Conv2d(x.shape[1], x.shape[1] * upto(2), 3, upto(2), 1, groups=x.shape[1]))
+        case "conv_transpose":
+            groups = upto(2) if x.shape[1] % 2 == 0 else 1
+            kernel, stride, dilation = upto(4), upto(3), upto(2)
+            more, pads, out = upto(max(stride, dilation) - 1, 0), upto(kernel - 1, 0), groups * upto(6)
+            return one(nn.ConvTranspose2d(x.shape[1], out, kernel, stride, pads, more, groups, bool(upto(2) - 1), dilation))
         case "conv1d":
             return one(nn.Conv1d(x.shape[1], upto(8), upto(3), upto(2), 1)) if x.dim() == 3 else None
         case "linear":
@@ -199,9 +204,9 @@ def _factored(rng: np.random.Generator, elements: int, rank: int) -> tuple[int, 
 
 
 _LAYERS = (
-    "conv", "conv", "conv_bn_relu", "conv_bn_relu", "depthwise", "conv1d", "linear", "linear", "function", "function", "function", "prelu", "add", "add",
-    "sub", "mul", "matmul", "matmul", "cat", "max_pool", "avg_pool", "global_pool", "amax", "softmax", "log_softmax", "upsample", "permute", "reshape",
-    "flatten",
-    "slice", "pad", "shuffle", "prelu", "prelu", "sub", "mul", "cat", "upsample", "global_pool",
+    "conv", "conv", "conv_bn_relu", "conv_bn_relu", "depthwise", "conv_transpose", "conv_transpose", "conv1d", "linear", "linear",
+    "function", "function", "function", "prelu", "prelu", "prelu", "add", "add", "sub", "sub", "mul", "mul", "matmul", "matmul", "cat", "cat", "max_pool",
+    "avg_pool", "global_pool", "global_pool", "amax", "softmax", "log_softmax", "upsample", "upsample", "permute", "reshape", "flatten", "slice", "pad",
+    "shuffle",
 )  # fmt: skip
-_OF_IMAGES = ("conv", "conv_bn_relu", "depthwise", "max_pool", "avg_pool", "global_pool", "amax", "upsample", "pad", "shuffle")
+_OF_IMAGES = ("conv", "conv_bn_relu", "depthwise", "conv_transpose", "max_pool", "avg_pool", "global_pool", "amax", "upsample", "pad", "shuffle")

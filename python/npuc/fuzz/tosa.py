@@ -223,7 +223,7 @@ def conv3d(net: TosaNet) -> ir.Value:
     )  # fmt: skip
 
 
-@draw()
+@draw(3)
 def transpose_conv2d(net: TosaNet) -> ir.Value:
     x = net.image()
     n, height, width, channels = net.type(x).shape
@@ -240,7 +240,7 @@ def transpose_conv2d(net: TosaNet) -> ir.Value:
     return _narrow(net, value, kh * kw * channels)
 
 
-@draw()
+@draw(2)
 def matmul(net: TosaNet) -> ir.Value:
     a = net.value("i8", rank=3)
     n, rows, depth = net.type(a).shape
@@ -402,7 +402,7 @@ def identity(net: TosaNet) -> ir.Value:
 # windows and reductions --------------------------------------------------------------------------------
 
 
-@draw(2)
+@draw(3)
 def pool(net: TosaNet) -> ir.Value:
     x = net.image()
     n, height, width, channels = net.type(x).shape
@@ -528,7 +528,7 @@ def transpose(net: TosaNet) -> ir.Value:
     return net.tosa("transpose", x, output=replace(kind, shape=tuple(kind.shape[i] for i in perm)), perms=_integers(perm, 32))
 
 
-@draw(2)
+@draw(3)
 def gather(net: TosaNet) -> ir.Value:
     x = net.value("i8", "i16", "i32", rank=3)
     kind = net.type(x)

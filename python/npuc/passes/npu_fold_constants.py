@@ -3,7 +3,7 @@
 
 Any npu op whose operands are all `npu.constant` becomes an `npu.constant` of its reference's value: transposed or reshaped weights,
 padded or quantized tables. A result larger than its operands and larger than `max-kib` stays an op (a broadcast or a pad would
-blow the program up), and so does an op that has no value for these operands. `arith.constant` tensors that npu ops read become `npu.constant` first.
+blow the program up), and so does an op that has no value for these operands.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from torch_mlir import ir, rewrite
 
-from npuc.dialects.base import spec_class, spec_of, tensor_type
+from npuc.dialects.base import spec_of
 from npuc.dialects.npu.ops.constant import build_constant
 from npuc.passes.base import Pass, apply_patterns, constant_value, is_constant, option, spec_ops
 
@@ -26,26 +26,7 @@ class NpuFoldConstants(Pass):
         def fold(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
             return _fold(op.operation, rewriter, self.max_kib * _KIB)
 
-        apply_patterns(module, ("arith.constant", _adopt), *((name, fold) for name in spec_ops()))
-
-
-def _adopt(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
-    """arith.constant dense -> npu.constant, where only npu ops read it."""
-    constant = op.operation
-    value = constant.attributes["value"]
-    if not isinstance(value, ir.DenseElementsAttr):
-        return True
-    readers = [use.owner.operation for use in constant.results[0].uses]
-    if not readers or any(spec_class(reader) is None for reader in readers):
-        return True
-    try:
-        tensor_type(constant.results[0].type)
-    except ValueError:
-        return True
-    with rewriter.ip:
-        made = build_constant(np.asarray(value), loc=constant.location)
-    rewriter.replace_op(constant, [made])
-    return False
+        apply_patterns(module, *((name, fold) for name in spec_ops()))
 
 
 def _fold(op: ir.Operation, rewriter: rewrite.PatternRewriter, max_bytes: int) -> bool:

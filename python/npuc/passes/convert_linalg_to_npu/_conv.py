@@ -84,7 +84,7 @@ def convolution(
         return None
     step = found.x.scale * kernel.scales
     dilation = pair(op, "dilations")
-    x, pads = _padded(found, kernel.codes.shape[2:], dilation)
+    x, pads = padded(found, tuple((taps - 1) * step + 1 for taps, step in zip(kernel.codes.shape[2:], dilation, strict=True)))
     operands = [x, array(codes), array(bias_codes(bias, step))]
     result = make(
         name, operands, strides=pair(op, "strides"), dilation=dilation, pads=pads, zp_x=found.x.zp, zp_w=kernel.zp, rescale=root.rescale(step), **params
@@ -92,10 +92,14 @@ def convolution(
     return reshape(transpose(result, TO_NCHW), root.shape)
 
 
-def _padded(found: Window, kernel: tuple[int, ...], dilation: tuple[int, int]) -> tuple[ir.Value, tuple[int, ...]]:
-    """The input in NHWC and the padding that is left to the convolution, less than its reach; the rest becomes an npu.pad."""
+def padded(found: Window, reaches: tuple[int, ...]) -> tuple[ir.Value, tuple[int, ...]]:
+    """The input in NHWC and the padding that is left to the convolution, less than its reach; the rest becomes an npu.pad.
+
+    Args:
+        reaches: positions from the first to the last tap, along H and W.
+    """
     x = transpose(found.x.value, TO_NHWC)
-    inner = tuple(min(pad, (kernel[i // 2] - 1) * dilation[i // 2]) for i, pad in enumerate(found.pads))
+    inner = tuple(min(pad, reaches[i // 2] - 1) for i, pad in enumerate(found.pads))
     outer = tuple(pad - kept for pad, kept in zip(found.pads, inner, strict=True))
     return (make("pad", [x], pads=(0, 0, *outer, 0, 0), value=found.x.zp) if any(outer) else x), inner
 

@@ -13,10 +13,9 @@ from torch_mlir import ir
 from npuc.dialects.base import tensor_type
 from npuc.ops._transpose_conv import PhaseAxis, phase_weights
 from npuc.passes.base import defining
-from npuc.passes.convert_linalg_to_npu._conv import initial_bias, pair
+from npuc.passes.convert_linalg_to_npu._conv import Window, initial_bias, padded, pair, window
 from npuc.passes.convert_linalg_to_npu._match import (
     TO_NCHW,
-    TO_NHWC,
     Quantized,
     Root,
     Weights,
@@ -39,7 +38,7 @@ _INTERLEAVED = (0, 1, 4, 2, 5, 3, 6)
 
 @dataclass(frozen=True)
 class Spread:
-    """A quantized NCHW input among zeros.
+    """A quantized NCHW input among zeros, next to each other where the strides are 1.
 
     Attributes:
         first: row and column of its first position, negative where it is cut off.
@@ -75,11 +74,9 @@ def convert(root: Root) -> ir.Value | None:
     parts = [phase_weights(part, rows, columns, kernel.zp) for part in np.split(codes, groups)]
     step = found.x.scale * kernel.scales
     order = np.arange(len(codes)).reshape(groups, 1, -1).repeat(phases, 1).reshape(-1)
-    operands = [transpose(found.x.value, TO_NHWC), array(np.concatenate(parts)), array(bias_codes(bias, step)[order])]
-    value = make(
-        "conv2d", operands, pads=(rows.before, rows.after, columns.before, columns.after), zp_x=found.x.zp, zp_w=kernel.zp, groups=groups,
-        rescale=root.rescale(step[order]),
-    )  # fmt: skip
+    x, inner = padded(Window(found.x, (rows.before, rows.after, columns.before, columns.after)), (rows.kernel, columns.kernel))
+    operands = [x, array(np.concatenate(parts)), array(bias_codes(bias, step)[order])]
+    value = make("conv2d", operands, pads=inner, zp_x=found.x.zp, zp_w=kernel.zp, groups=groups, rescale=root.rescale(step[order]))
     value = _first(value, (n, rows.outputs, columns.outputs, len(order)))
     if phases > 1:
         value = reshape(value, (n, rows.outputs, columns.outputs, groups, *found.strides, len(codes) // groups))
@@ -88,7 +85,7 @@ def convert(root: Root) -> ir.Value | None:
 
 
 def _spread(value: ir.Value) -> Spread | None:
-    """The tensor.insert_slice into zeros behind the input of a convolution, and what is cut off it."""
+    """The tensor.insert_slice into zeros behind the input of a convolution, and what is cut off it; with strides of 1 at most a tensor.pad."""
     image, cut = tensor_type(value.type).shape[2:], (0, 0, 0, 0)
     part = defining(value, "tensor.extract_slice")
     if part is not None:
@@ -97,7 +94,10 @@ def _spread(value: ir.Value) -> Spread | None:
             return None
         value = part.operands[0]
     op = defining(value, "tensor.insert_slice")
-    if op is None or len(op.operands) != 2:
+    if op is None:
+        near = window(value)
+        return None if near is None else Spread(near.x, (near.pads[0] - cut[2], near.pads[2] - cut[3]), (1, 1), image)
+    if len(op.operands) != 2:
         return None
     x, around = quantized(op.operands[0]), constant(op.operands[1])
     first, strides = (tuple(op.attributes[f"static_{name}"]) for name in ("offsets", "strides"))
