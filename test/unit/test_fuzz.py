@@ -77,6 +77,15 @@ def test_time_ends_a_search_and_does_not_choose_its_networks(tmp_path):
     assert search.search(None, seconds=0, seed=1, workers=1, folder=tmp_path, told=quiet).graphs == 0
 
 
+def test_an_interrupt_ends_a_search_and_keeps_what_it_found(tmp_path):
+    def told(report, found):
+        if report.graphs == 2:
+            raise KeyboardInterrupt
+
+    report = search.search(None, seconds=None, seed=1, workers=1, folder=tmp_path, told=told)
+    assert report.graphs == len(report.sizes) == 2
+
+
 # a wrong rewrite ---------------------------------------------------------------------------------------
 
 

@@ -33,7 +33,7 @@ Told = Callable[[Report, Found | None], None]
 def search(
     numbers: Iterable[int] | None, *, seconds: float | None, seed: int, workers: int, folder: Path, told: Told, limits: Limits | None = None
 ) -> Report:
-    """Checks modules of `seed`.
+    """Checks modules of `seed`; an interrupt ends the search, and what was found until then is returned.
 
     Args:
         numbers: which ones; None for 0, 1, 2, ... without end.
@@ -52,17 +52,21 @@ def search(
                 return
             yield {"seed": seed, "index": index}
 
-    with Child(ANSWER, limits) as helper:
-        for case, answer in run_cases(ANSWER, cases(), workers, limits):
-            report.add(answer)
-            report.seconds = time.monotonic() - start
-            kind = _kind(answer)
-            found = None
-            if kind:
-                small = sum(one.kind == kind for one in report.failures) < _A_KIND
-                found = _found(case, answer, helper, folder, small)
-                report.failures.append(found)
-            told(report, found)
+    try:
+        with Child(ANSWER, limits) as helper:
+            for case, answer in run_cases(ANSWER, cases(), workers, limits):
+                report.add(answer)
+                report.seconds = time.monotonic() - start
+                kind = _kind(answer)
+                found = None
+                if kind:
+                    small = sum(one.kind == kind for one in report.failures) < _A_KIND
+                    found = _found(case, answer, helper, folder, small)
+                    report.failures.append(found)
+                told(report, found)
+    except KeyboardInterrupt:
+        # an hour of search is not lost with it
+        log.warning("interrupted after %d modules", report.graphs)
     report.failures.sort(key=lambda one: one.index)
     return report
 
