@@ -3,7 +3,7 @@
 
     python bench/vela.py compare --vela PATH                      all networks on u65-512-dram, text
     python bench/vela.py compare --target u55-256 --json out.json --only mlperf
-    python bench/vela.py cycles --target u55-256                  npuc's cycles alone, over what bench/vela_outcomes.csv says of Vela
+    python bench/vela.py cycles --target u55-256 --effort 3       npuc's cycles alone, over what bench/vela_outcomes.csv says of Vela
     python bench/vela.py outcomes --vela PATH                     writes bench/vela_outcomes.csv anew
     python bench/vela.py layers --vela PATH                       writes bench/vela_layers.csv anew
     python bench/vela.py calibration                              least, median and greatest ratio by preset and kind of op
@@ -23,6 +23,7 @@ import bounds
 
 from npuc import targets
 from npuc.errors import NpucError
+from npuc.plan.options import DEFAULT_EFFORT
 from npuc.report import calibration, compare, vela
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,7 +94,7 @@ def print_cycles(options: argparse.Namespace) -> None:
         sram_bytes, best = compare.baseline(options.target, stored[options.target, path.stem], options.sram_kib and options.sram_kib * 1024)
         head = f"{path.stem[:39]:<40}{sram_bytes / 1024:>10.1f}{best.cycles:>13,}"
         try:
-            row = bounds.of_tflite(path, targets.get(options.target, sram_bytes // 1024))
+            row = bounds.of_tflite(path, targets.get(options.target, sram_bytes // 1024), f"npu-schedule{{effort={options.effort}}}")
         except NpucError as error:
             print(f"{head}  {str(error).splitlines()[0]}", flush=True)
             continue
@@ -138,6 +139,7 @@ def main() -> None:
     parser.add_argument("--vela", metavar="PATH", help="Vela's program (default: `vela` of the search path)")
     parser.add_argument("--target", default="u65-512-dram")
     parser.add_argument("--sram-kib", type=int)
+    parser.add_argument("--effort", type=int, default=DEFAULT_EFFORT, help="of the planner, where cycles are asked for")
     parser.add_argument("--only", help="networks whose name contains this")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     options = parser.parse_args()
