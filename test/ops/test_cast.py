@@ -9,7 +9,7 @@ from npuc.ops.cast import Cast
 from ops.harness import pick, upto, values
 
 torch = pytest.importorskip("torch")
-DTYPES = {"i1": torch.bool, "i8": torch.int8, "i16": torch.int16, "i32": torch.int32}
+DTYPES = {"i1": torch.bool, "i8": torch.int8, "i16": torch.int16, "i32": torch.int32, "i64": torch.int64}
 
 
 def random_spec(rng):

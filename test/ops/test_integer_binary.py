@@ -9,12 +9,14 @@ from npuc.ops.integer_binary import KINDS, IntegerBinary
 from ops import harness
 from ops.harness import pick, upto
 
-BITS = {"i8": 8, "i16": 16, "i32": 32}
+BITS = {"i8": 8, "i16": 16, "i32": 32, "i64": 64}
+NARROW = ("i8", "i16", "i32")
 
 
 def random_spec(rng):
     kind = pick(rng, *KINDS)
-    dtype = "i1" if kind in ("logical_and", "logical_or", "logical_xor") else "i32" if kind == "intdiv" else pick(rng, *BITS)
+    integers = BITS if kind in ("add", "sub", "mul") else NARROW
+    dtype = "i1" if kind in ("logical_and", "logical_or", "logical_xor") else "i32" if kind == "intdiv" else pick(rng, *integers)
     shape = [upto(rng, 4) for _ in range(upto(rng, 4))]
     a, b = ([1 if rng.random() < 0.2 else extent for extent in shape] for _ in range(2))
     shift = upto(rng, 40, 0) if kind == "mul" and dtype == "i32" else 0
@@ -40,7 +42,7 @@ def expected(spec, a, b):
     mask = (1 << bits) - 1
     match spec.kind:
         case "mul":
-            return wrapped((a * b + (1 << shift - 1) >> shift) if shift else a * b, "i32")
+            return wrapped((a * b + (1 << shift - 1) >> shift) if shift else a * b, spec.output.dtype)
         case "intdiv":
             return (abs(a) // abs(b)) * (1 if (a < 0) == (b < 0) else -1)
         case "rounding_right_shift":

@@ -136,6 +136,23 @@ def test_48_bit_accumulators_are_held_in_64():
     np.testing.assert_array_equal(y, np.clip(wanted, -32768, 32767))
 
 
+def test_bilinear_of_16_bits_gives_sums_of_48():
+    shapes = [f"%{name} = tosa.const_shape {{values = dense<{list(values)}> : tensor<{len(values)}xindex>}} : () -> !tosa.shape<{len(values)}>"
+              for name, values in (("n", (1024, 512, 1500, 500)), ("o", (0, 0)), ("b", (0, 0)))]  # fmt: skip
+    text = module(
+        "%x: tensor<1x3x2x1xi16>", "tensor<1x5x4x1xi48>", *shapes,
+        "%y = tosa.resize %x, %n, %o, %b {mode = BILINEAR} : (tensor<1x3x2x1xi16>, !tosa.shape<4>, !tosa.shape<2>, !tosa.shape<2>) -> tensor<1x5x4x1xi48>",
+    )  # fmt: skip
+    context = ir.Context()
+    found = import_tosa(text, context)
+    x = np.array([[32767, -32768], [-32768, 32767], [123, -4567]], np.int16).reshape(1, 3, 2, 1)
+    with context, ir.Location.unknown():
+        run_passes(found, ["convert-tosa-to-npu"])
+        (y,) = interpret.run(found, [x])
+    rows, columns = [[(1024, 0, 0), (512, 512, 0), (0, 1024, 0), (0, 512, 512), (0, 0, 1024)], [(1500, 0), (1000, 500), (500, 1000), (0, 1500)]]
+    np.testing.assert_array_equal(y.reshape(5, 4), np.array(rows, np.int64) @ x.reshape(3, 2).astype(np.int64) @ np.array(columns, np.int64).T)
+
+
 def test_reciprocals_are_those_of_the_specification():
     assert [reciprocal(count) for count in (1, 2, 3, 4, 9)] == [
         ((1 << 30) + 1, 30), ((1 << 30) + 1, 31), (1431655766, 32), ((1 << 30) + 1, 32), (1908874355, 34),

@@ -11,12 +11,12 @@ from npuc.ops._checks import dtype_is
 from npuc.ops._host import INTEGERS, HostMap
 from npuc.ops.base import NUMPY_DTYPES, TensorType
 
-_TYPES = ("i1", *INTEGERS)
+_TYPES = ("i1", *INTEGERS, "i64")
 
 
 @dataclass(frozen=True)
 class Cast(HostMap):
-    """y = x as another type of i1, i8, i16, i32: a wider one keeps the value, a narrower one its low bits; i1 is x != 0."""
+    """y = x as another type of i1, i8, i16, i32, i64: a wider one keeps the value, a narrower one its low bits; i1 is x != 0."""
 
     name: ClassVar[str] = "cast"
 

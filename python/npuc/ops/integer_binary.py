@@ -38,6 +38,8 @@ _ARITHMETIC: dict[str, Callable] = {
 }
 _COMPARISONS: dict[str, Callable] = {"equal": np.equal, "greater": np.greater, "greater_equal": np.greater_equal}
 _LOGIC: dict[str, Callable] = {"logical_and": np.logical_and, "logical_or": np.logical_or, "logical_xor": np.logical_xor}
+# of accumulators with 48 bits too, which i64 holds
+_WIDE = ("add", "sub", "mul")
 _SHIFTS = ("arithmetic_right_shift", "rounding_right_shift", "logical_left_shift", "logical_right_shift")
 
 KINDS = (*_ARITHMETIC, "logical_right_shift", "mul", *_COMPARISONS, *_LOGIC)
@@ -45,11 +47,11 @@ KINDS = (*_ARITHMETIC, "logical_right_shift", "mul", *_COMPARISONS, *_LOGIC)
 
 @dataclass(frozen=True)
 class IntegerBinary(HostMap):
-    """y = f(a, b), f by `kind`; a and b of one type, i8, i16 or i32; shapes broadcast.
+    """y = f(a, b), f by `kind`; a and b of one type, i8, i16 or i32, for add, sub and mul i64 too; shapes broadcast.
 
     add, sub, maximum, minimum, bitwise_*, shifts: of a's type, wrapping. intdiv: towards zero, i32. Shift counts are 0 to the number
-    of bits less 1; rounding_right_shift adds the last bit that falls off. mul: the product in i32, and on i32 with `shift` > 0
-    (a * b + 2**(shift - 1)) >> shift. equal, greater, greater_equal: i1. logical_and, _or, _xor: i1 of i1.
+    of bits less 1; rounding_right_shift adds the last bit that falls off. mul: the product in i32, of i64 in i64, and on i32 with
+    `shift` > 0 (a * b + 2**(shift - 1)) >> shift. equal, greater, greater_equal: i1. logical_and, _or, _xor: i1 of i1.
     """
 
     name: ClassVar[str] = "integer_binary"
@@ -63,7 +65,7 @@ class IntegerBinary(HostMap):
         if self.kind not in KINDS:
             yield f"kind is '{self.kind}', wanted one of {', '.join(KINDS)}"
             return
-        wanted = ("i1",) if self.kind in _LOGIC else ("i32",) if self.kind == "intdiv" else INTEGERS
+        wanted = ("i1",) if self.kind in _LOGIC else ("i32",) if self.kind == "intdiv" else (*INTEGERS, "i64") if self.kind in _WIDE else INTEGERS
         yield from dtype_is("a", a, *wanted)
         yield from dtype_is("b", b, a.dtype)
         if not 0 <= self.shift <= 63 or (self.shift and (self.kind, a.dtype) != ("mul", "i32")):
@@ -71,8 +73,9 @@ class IntegerBinary(HostMap):
         yield from self.broadcast_problems()
 
     def infer(self) -> TensorType:
-        dtype = "i1" if self.kind in _COMPARISONS else "i32" if self.kind == "mul" else self.inputs[0].dtype
-        return TensorType(self.shape, dtype)
+        own = self.inputs[0].dtype
+        product = "i64" if own == "i64" else "i32"
+        return TensorType(self.shape, "i1" if self.kind in _COMPARISONS else product if self.kind == "mul" else own)
 
     def reference(self, *inputs: np.ndarray) -> np.ndarray:
         """Raises ValueError for a division by 0 and for a shift by more bits than there are."""

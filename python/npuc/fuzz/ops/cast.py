@@ -8,4 +8,5 @@ from npuc.ops.base import TensorType
 
 
 def draw(net: Net) -> ir.Value:
-    return net.op("cast", net.value("i1", "i8", "i16", "i32"), output=TensorType((), net.pick("i1", "i8", "i16", "i32")))
+    x = net.value("i1", "i8", "i16", "i32", *(("i64",) if net.has("i64") else ()))
+    return net.op("cast", x, output=TensorType((), net.pick("i1", "i8", "i16", "i32", "i64")))

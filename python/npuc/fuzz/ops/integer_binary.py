@@ -12,7 +12,8 @@ from npuc.ops.integer_binary import KINDS
 def draw(net: Net) -> ir.Value:
     kind = net.pick(*KINDS)
     logic = kind.startswith("logical_") and not kind.endswith("shift")
-    a = net.value(*(("i1",) if logic else ("i32",) if kind == "intdiv" else ("i8", "i16", "i32")))
+    wide = ("i64",) if kind in ("add", "sub", "mul") and net.has("i64") else ()
+    a = net.value(*(("i1",) if logic else ("i32",) if kind == "intdiv" else ("i8", "i16", "i32", *wide)))
     shape, dtype = net.type(a).shape, net.type(a).dtype
     shift = net.upto(63, 0) if kind == "mul" and dtype == "i32" else 0
     if kind.endswith("shift"):
