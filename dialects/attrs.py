@@ -14,9 +14,11 @@
 Python's str and int are not cast by the bindings, so everything that writes or reads an attribute goes through here.
 """
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from torch_mlir import ir
 
@@ -25,6 +27,8 @@ from npuc.numerics.rescale import Rescale
 
 _RESCALE_FIELDS = tuple(field.name for field in fields(Rescale))
 _I64 = range(-(1 << 63), 1 << 63)
+
+Value = TypeVar("Value")
 
 
 class RescaleAttr(Npu.Attribute, name="scale"):
@@ -150,6 +154,25 @@ def from_attr(attribute: ir.Attribute) -> Any:
     return reader(attribute)
 
 
+def read_once(read: Callable[[Any], Value]) -> Callable[[Any], Value]:
+    """A reader of attributes or types that many ops share, asked once for each; what it gives is frozen.
+
+    MLIR makes equal ones once and keeps them as long as their context. Their hash is their address: it tells them apart without
+    keeping the context alive, and what was read goes when the context goes.
+    """
+    of_context: WeakKeyDictionary[ir.Context, dict[int, Value]] = WeakKeyDictionary()
+
+    @functools.wraps(read)
+    def reader(shared: Any) -> Value:
+        known = of_context.setdefault(shared.context, {})
+        address = hash(shared)
+        if address not in known:
+            known[address] = read(shared)
+        return known[address]
+
+    return reader
+
+
 def _read_integer(attribute: ir.IntegerAttr) -> int:
     return attribute.value
 
@@ -158,6 +181,7 @@ def _read_dict(attribute: ir.DictAttr) -> dict[str, Any]:
     return {entry.name: from_attr(entry.attr) for entry in attribute}
 
 
+@read_once
 def _read_rescale(attribute: RescaleAttr) -> Rescale:
     content = from_attr(attribute.fields)
     if not isinstance(content, dict) or set(content) != set(_RESCALE_FIELDS):
@@ -173,6 +197,7 @@ def _read_rescale(attribute: RescaleAttr) -> Rescale:
     return Rescale(**content)
 
 
+@read_once
 def _read_space(attribute: SpaceAttr) -> Placement:
     return Placement(from_attr(attribute.memory), from_attr(attribute.offset), from_attr(attribute.rows))
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from torch_mlir import ir
 from torch_mlir.dialects import ext
 
-from npuc.dialects.attrs import from_attr, to_attr
+from npuc.dialects.attrs import from_attr, read_once, to_attr
 from npuc.ops import all_ops
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
 
@@ -35,6 +35,7 @@ def element_type(dtype: str) -> ir.Type:
     return ir.Type.parse(dtype)
 
 
+@read_once
 def tensor_type(kind: ir.Type) -> TensorType:
     """The `TensorType` of a ranked tensor or memref; its encoding or memory space is left out.
 

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """RESCALE: an i32 accumulator to a narrower quantized value (TOSA 1.0 PRO-INT, EXT-DOUBLEROUND)."""
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -35,13 +36,20 @@ class Rescale:
         pairs = [quantize_scale(float(scale)) for scale in scales]
         return cls(tuple(m for m, _ in pairs), tuple(s for _, s in pairs), zp_out, lo, hi)
 
-    def problems(self) -> Iterable[str]:
+    def problems(self) -> tuple[str, ...]:
         """What is wrong with the parameters, in words."""
+        return self._problems
+
+    @functools.cached_property
+    def _problems(self) -> tuple[str, ...]:
+        return tuple(self._found_wrong())
+
+    def _found_wrong(self) -> Iterator[str]:
         if len(self.multiplier) != len(self.shift):
             yield f"rescale has {len(self.multiplier)} multipliers and {len(self.shift)} shifts, wanted as many"
-        if any(not 0 <= m < MULTIPLIER_END for m in self.multiplier):
+        if self.multiplier and not 0 <= min(self.multiplier) <= max(self.multiplier) < MULTIPLIER_END:
             yield "rescale multiplier is out of range, wanted [0, 2**31)"
-        if any(not SHIFT_MIN <= s <= SHIFT_MAX for s in self.shift):
+        if self.shift and not SHIFT_MIN <= min(self.shift) <= max(self.shift) <= SHIFT_MAX:
             yield f"rescale shift is out of range, wanted {SHIFT_MIN}..{SHIFT_MAX}"
         if self.lo > self.hi:
             yield f"rescale bounds are {self.lo}..{self.hi}, wanted lo <= hi"

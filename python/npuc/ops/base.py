@@ -140,6 +140,7 @@ class OpSpec:
     output: TensorType
 
     @classmethod
+    @functools.cache
     def params(cls) -> tuple[Any, ...]:
         """The dataclass fields that are attributes in MLIR."""
         return tuple(f for f in fields(cls) if f.metadata.get("param"))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from torch_mlir import ir
 
-from npuc.dialects.base import spec_class, spec_of
+from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.errors import InternalError
 from npuc.passes.base import layer_name
 from npuc.plan.graph import Graph, Node
@@ -21,13 +21,13 @@ SCHEDULE_ATTRIBUTE = "npu.schedule"
 
 def on_npu(op: ir.Operation) -> bool:
     """Whether an op of `npuc.ops` runs on the NPU: npu-partition's mark, or, without one, whether it could at all."""
-    if spec_class(op) is None:
+    cls = spec_class(op)
+    if cls is None:
         return False
     if DEVICE_ATTRIBUTE in op.attributes:
         return ir.StringAttr(op.attributes[DEVICE_ATTRIBUTE]).value == "npu"
-    spec = spec_of(op)
-    moved = (*(spec.inputs[i] for i in spec.activations), spec.output)
-    return not spec.host_only and all(tensor.dtype in ("i8", "i16", "i32", "ui8") for tensor in moved)
+    activations = (value for position, value in enumerate(op.operands) if position not in cls.param_operands)
+    return not cls.host_only and all(tensor_type(value.type).dtype in ("i8", "i16", "i32", "ui8") for value in (*activations, op.results[0]))
 
 
 @dataclass
