@@ -78,7 +78,8 @@ class Extent:
         starts = np.array([self.start], np.int64)
         for count, stride in zip(self.counts, self.strides, strict=True):
             starts = (starts[:, None] + np.arange(count, dtype=np.int64) * stride).ravel()
-        return np.unique(starts)
+        starts.sort()
+        return starts
 
     def overlaps(self, other: "Extent") -> bool:
         """True where both touch at least one byte in common; exact for strided extents."""
@@ -328,8 +329,13 @@ class Instruction:
         return self._operands("out")
 
     def _operands(self, *roles: str) -> tuple[Operand, ...]:
-        chosen = (getattr(self, f.name) for f in fields(self) if f.metadata.get("operand") in roles)
-        return tuple(value for value in chosen if value.present)
+        chosen = [getattr(self, name) for name in self._operand_names(*roles)]
+        return tuple([view for view in chosen if view.present])
+
+    @classmethod
+    @functools.cache
+    def _operand_names(cls, *roles: str) -> tuple[str, ...]:
+        return tuple(f.name for f in fields(cls) if f.metadata.get("operand") in roles)
 
     def busy_cycles(self, target: Target) -> int:
         """Cycles of the unit's own work, memory ports aside."""
