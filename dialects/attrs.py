@@ -105,9 +105,10 @@ def to_attr(value: Any) -> ir.Attribute:
         case str():
             return ir.StringAttr.get(value)
         case tuple():
-            if value and all(isinstance(item, float) for item in value):
+            kinds = set(map(type, value))
+            if value and all(issubclass(kind, float) for kind in kinds):
                 return ir.DenseF64ArrayAttr.get(list(value))
-            if not all(isinstance(item, int) and not isinstance(item, bool) for item in value):
+            if not all(issubclass(kind, int) and kind is not bool for kind in kinds):
                 raise ValueError(f"is {value!r}, wanted a tuple of integers, or of floats")
             return ir.DenseI64ArrayAttr.get(list(value))
         case ScheduleDict():

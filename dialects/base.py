@@ -75,13 +75,12 @@ def spec_of(op: ir.Operation | ir.OpView) -> OpSpec:
     attributes = op.operation.attributes
     params = {}
     for field in cls.params():
-        if field.name not in attributes:
-            if field.metadata["since"]:
-                continue
+        if field.name in attributes:
+            params[field.name] = _param(field.name, attributes[field.name])
+        elif not field.metadata["since"]:
             raise ValueError(f"attribute '{field.name}' is missing")
-        params[field.name] = _param(field.name, attributes[field.name])
-    inputs = tuple(_typed(_operand_name(cls, i), value) for i, value in enumerate(op.operation.operands))
-    return cls(inputs, _typed("result", op.operation.results[0]), **params)
+    inputs = tuple([_typed(cls, position, value) for position, value in enumerate(op.operation.operands)])
+    return cls(inputs, _typed(cls, None, op.operation.results[0]), **params)
 
 
 def _param(name: str, attribute: ir.Attribute) -> object:
@@ -91,11 +90,13 @@ def _param(name: str, attribute: ir.Attribute) -> object:
         raise ValueError(f"attribute '{name}' {error}") from error
 
 
-def _typed(name: str, value: ir.Value) -> TensorType:
+def _typed(cls: type[OpSpec], position: int | None, value: ir.Value) -> TensorType:
+    """The type of the operand at `position`, or of the result."""
     try:
         return tensor_type(value.type)
     except ValueError as error:
-        raise ValueError(f"{name} {error}") from error
+        subject = "result" if position is None else _operand_name(cls, position)
+        raise ValueError(f"{subject} {error}") from error
 
 
 def _operand_name(cls: type[OpSpec], index: int) -> str:

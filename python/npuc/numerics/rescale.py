@@ -60,7 +60,7 @@ class Rescale:
 
     def channels(self, start: int, size: int) -> "Rescale":
         """The same rescale for output channels start .. start + size - 1."""
-        if not self.per_channel:
+        if not self.per_channel or size == len(self.multiplier):
             return self
         return replace(self, multiplier=self.multiplier[start : start + size], shift=self.shift[start : start + size])
 

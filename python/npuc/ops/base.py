@@ -103,14 +103,24 @@ def param(doc: str, default: Any = None, *, since: int = 0, **kwargs: Any) -> An
 
 def _misfit(name: str, value: Any, kind: Any) -> str:
     """Why `value` is no `kind` (bool, int, float, str, a tuple of numbers, or a dataclass such as Rescale); "" where it is one."""
-    if get_origin(kind) is tuple:
-        entry, count = get_args(kind)[0], len(get_args(kind))
-        if not isinstance(value, tuple) or not all(type(item) is entry for item in value):
+    wanted = _tuple_of(kind)
+    if wanted is not None:
+        entry, count = wanted
+        if not isinstance(value, tuple) or not set(map(type, value)) <= {entry}:
             return f"{name} is {value!r}, wanted {'integers' if entry is int else 'numbers'}"
-        return f"{name} has {len(value)} entries, wanted {count}" if Ellipsis not in get_args(kind) and len(value) != count else ""
+        return f"{name} has {len(value)} entries, wanted {count}" if count is not None and len(value) != count else ""
     if type(value) is kind:
         return ""
     return f"{name} is {value!r}, wanted {_KINDS.get(kind, kind.__name__.lower())}"
+
+
+@functools.cache
+def _tuple_of(kind: Any) -> tuple[type, int | None] | None:
+    """(type of an entry, their number or None for any) of a tuple's annotation; None where `kind` is no tuple."""
+    if get_origin(kind) is not tuple:
+        return None
+    entries = get_args(kind)
+    return entries[0], None if Ellipsis in entries else len(entries)
 
 
 _KINDS = {bool: "true or false", int: "an integer", float: "a number", str: "a string"}
