@@ -200,7 +200,7 @@ def _read_rescale(attribute: RescaleAttr) -> Rescale:
 
 @read_once
 def _read_space(attribute: SpaceAttr) -> Placement:
-    return Placement(from_attr(attribute.memory), from_attr(attribute.offset), from_attr(attribute.rows))
+    return Placement(*map(from_attr, attribute.params))
 
 
 def _read_target(attribute: TargetAttr) -> TargetRef:

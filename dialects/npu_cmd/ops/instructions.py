@@ -147,13 +147,11 @@ def _operand(name: str, attribute: ir.Attribute) -> Operand:
         return Operand.absent()
     if not isinstance(attribute, OperandAttr):
         raise ValueError(f"field '{name}' is {attribute}, wanted #npu_cmd.operand<…> or unit")
-    space, dtype = from_attr(attribute.space).upper(), from_attr(attribute.dtype).upper()
+    # all at once: each of the attribute's properties makes a list of all parameters
+    space, dtype, base, *lists, pad_value, wrap_rows, first_row = [from_attr(part) for part in attribute.params]
+    space, dtype = space.upper(), dtype.upper()
     if space not in Space.__members__ or dtype not in DType.__members__:
         raise ValueError(f"field '{name}' lies in {space} with elements {dtype}, wanted sram or dram and a known element type")
-    lists = [from_attr(part) for part in (attribute.shape, attribute.strides, attribute.pad)]
     if any(not isinstance(part, tuple) or len(part) != 4 for part in lists):
         raise ValueError(f"field '{name}' is {attribute}, wanted four entries in shape, strides and pad")
-    shape, strides, pad = lists
-    numbers = [from_attr(part) for part in (attribute.base, attribute.pad_value, attribute.wrap_rows, attribute.first_row)]
-    return Operand(Space[space], DType[dtype], numbers[0], shape, strides, pad, *numbers[1:])
-
+    return Operand(Space[space], DType[dtype], base, *lists, pad_value, wrap_rows, first_row)

@@ -70,7 +70,7 @@ class _Accesses:
     def unordered(self, extent: Extent, clock: np.ndarray) -> Iterable[_Access]:
         """Entries that may share a byte with `extent` and are not known to be complete at `clock`."""
         low, high, queue, position = self.columns[:, : self.used]
-        hits = np.flatnonzero((low < extent.high) & (high > extent.low) & (position >= clock[queue]))
+        (hits,) = ((low < extent.high) & (high > extent.low) & (position >= clock[queue])).nonzero()
         return (self.entries[hit] for hit in hits)
 
     def prune(self, known: np.ndarray) -> None:
