@@ -191,18 +191,17 @@ def _quantization(table: Any, name: str, dtype: str, shape: tuple[int, ...]) -> 
         raise ImportFailed(
             f"tensor '{name}' has {count} scales along dimension {axis}", found=shape, wanted="as many as the dimension has positions"
         )
-    scales = tuple(float(value) for value in _numbers(table.ScaleAsNumpy(), count))
+    scales = _numbers(table.ScaleAsNumpy(), count)
     zeros = table.ZeroPointLength()
     if zeros not in (0, 1, count):
         raise ImportFailed(f"tensor '{name}' has {zeros} zero points and {count} scales", wanted="as many")
-    zero_points = tuple(int(value) for value in _numbers(table.ZeroPointAsNumpy(), zeros)) if zeros else (0,)
-    zero_points = zero_points * count if len(zero_points) == 1 else zero_points
-    if not all(math.isfinite(scale) and scale >= 0 for scale in scales):
-        raise ImportFailed(f"tensor '{name}' has a bad scale", found=scales[:4], wanted="finite and at least 0")
+    zero_points = np.broadcast_to(_numbers(table.ZeroPointAsNumpy(), zeros) if zeros else np.zeros(1, np.int64), count)
+    if not (np.isfinite(scales) & (scales >= 0)).all():
+        raise ImportFailed(f"tensor '{name}' has a bad scale", found=tuple(scales[:4].tolist()), wanted="finite and at least 0")
     bounds = np.iinfo(NUMPY[dtype])
-    if not all(bounds.min <= zero <= bounds.max for zero in zero_points):
-        raise ImportFailed(f"tensor '{name}' has a bad zero point", found=zero_points[:4], wanted=f"{bounds.min}..{bounds.max}")
-    return scales, zero_points, axis
+    if zero_points.min() < bounds.min or zero_points.max() > bounds.max:
+        raise ImportFailed(f"tensor '{name}' has a bad zero point", found=tuple(zero_points[:4].tolist()), wanted=f"{bounds.min}..{bounds.max}")
+    return tuple(scales.tolist()), tuple(zero_points.tolist()), axis
 
 
 def _numbers(array: Any, count: int) -> np.ndarray:
