@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The order of the passes on one page, and the driver that compile() and npu-opt share."""
 
+import functools
 import io
 import logging
 import re
@@ -91,7 +92,7 @@ def parse_pass(text: str) -> PassLike:
     if match and match[1] in pass_names():
         return find_pass(match[1]).parse(match[2] or "")
     try:
-        with ir.Context():
+        with _any_context():
             PassManager().add(text)
     except ValueError as error:
         reason = next((line for line in str(error).splitlines() if line.strip()), "")
@@ -100,6 +101,12 @@ def parse_pass(text: str) -> PassLike:
             f"there is no pass '{text}'", found=reason.removeprefix("MLIR Textual PassPipeline Parser:"), advice=advice
         ) from None
     return text
+
+
+@functools.cache
+def _any_context() -> ir.Context:
+    """One in which nothing is made: parsing a pass asks for a context, and a new one is slow."""
+    return ir.Context()
 
 
 def parse_pipeline(text: str) -> list[PassLike]:
