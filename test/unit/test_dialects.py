@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Attributes, specs and contexts: what the npu dialect takes in comes out again."""
 
+import gc
 import importlib
 import json
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -62,6 +64,19 @@ def test_own_attributes_survive_text_and_stand_in_types(value):
         assert from_attr(attribute) == value
         assert from_attr(ir.Attribute.parse(str(attribute))) == value
         assert type(from_attr(attribute)) is type(value)
+
+
+def test_equal_attributes_are_read_once_and_forgotten_with_their_context():
+    values = [Rescale((1 << 30, 7), (shift, 2)) for shift in range(2, 62)]
+    context = new_context()
+    with context:
+        assert [from_attr(to_attr(value)) for value in values] == values
+        assert from_attr(to_attr(values[0])) is from_attr(to_attr(values[0]))
+    gone = weakref.ref(context)
+    # the bindings keep the context that the dialects were last loaded into
+    context = new_context()
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_schedule_is_json_without_loss():
