@@ -191,7 +191,9 @@ class Oracle:
         """Every value of the dtype; floats as pixels have them."""
         arrays = []
         for shape, dtype in self.inputs:
-            if np.issubdtype(dtype, np.integer):
+            if dtype == np.bool_:
+                arrays.append(rng.integers(0, 2, shape).astype(dtype))
+            elif np.issubdtype(dtype, np.integer):
                 info = np.iinfo(dtype)
                 arrays.append(rng.integers(info.min, info.max + 1, shape).astype(dtype))
             else:

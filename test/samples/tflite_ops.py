@@ -544,6 +544,49 @@ def svdf(rng: Rng) -> bytes:
     return network([Op("SVDF", (x, features, time, bias, state), (y,), "SVDFOptions", fields, 3)], [x], [y])
 
 
+def comparison(kind: str, options: str) -> Callable[[Rng], bytes]:
+    """Of codes of two scales, with ties among them; of whole and of real numbers."""
+
+    def case(rng: Rng) -> bytes:
+        dtype = pick(rng, "INT8", "INT8", "UINT8", "INT32", "FLOAT32")
+        shape = any_shape(rng)
+        other = pick(rng, shape, shape, shape[-1:], tuple(1 if rng.random() < 0.5 else e for e in shape))
+        a, b = (quantized(rng, *e, dtype=dtype) if dtype.endswith("8") else Tensor(e, dtype) for e in (shape, other))
+        if dtype.endswith("8") and rng.random() < 0.5:
+            b.scale, b.zero_point = a.scale, a.zero_point
+        if dtype.endswith("8") and rng.random() < 0.2:
+            a.scale = 0.97
+        if rng.random() < 0.4:
+            b.value = rng.integers(0, 128, b.shape).astype(DTYPES[dtype])
+        y = Tensor(tuple(np.broadcast_shapes(shape, other)), "BOOL")
+        return one(kind, (a, b) if rng.random() < 0.5 else (b, a), y, options, 2)
+
+    return case
+
+
+def logic(kind: str, options: str) -> Callable[[Rng], bytes]:
+    def case(rng: Rng) -> bytes:
+        shape = any_shape(rng)
+        operands = (Tensor(shape, "BOOL"),) if kind == "LOGICAL_NOT" else (Tensor(shape, "BOOL"), Tensor(shape, "BOOL"))
+        return one(kind, operands, Tensor(shape, "BOOL"), options)
+
+    return case
+
+
+def select(rng: Rng) -> bytes:
+    """Of whole tensors, or of entries of the first dimension."""
+    x = quantized(rng, *any_shape(rng), dtype=pick(rng, "INT8", "UINT8", "INT16"))
+    condition = Tensor(x.shape[:1] if len(x.shape) > 1 and rng.random() < 0.5 else x.shape, "BOOL")
+    return one("SELECT", (condition, x, quantized(rng, *x.shape, like=x)), quantized(rng, *x.shape, like=x), "SelectOptions", 2)
+
+
+def select_v2(rng: Rng, x: Tensor) -> bytes:
+    """Each operand's own extents of 1."""
+    condition, b = (tuple(1 if rng.random() < 0.3 else e for e in x.shape) for _ in range(2))
+    y = quantized(rng, *np.broadcast_shapes(x.shape, condition, b), like=x)
+    return one("SELECT_V2", (Tensor(condition, "BOOL"), x, quantized(rng, *b, like=x)), y, "SelectV2Options")
+
+
 def cast(rng: Rng) -> bytes:
     """Of codes, which end a program as wider integers."""
     result = pick(rng, "INT16", "INT32")
@@ -570,7 +613,7 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "LEAKY_RELU": unary("LEAKY_RELU", "LeakyReluOptions", 2, ("INT8", "UINT8", "INT16"), Alpha=lambda rng: float(rng.uniform(0, 0.5))), "PRELU": prelu,
     "RELU": unary("RELU", version=2, dtypes=("INT8", "UINT8", "INT16")), "RELU6": unary("RELU6", version=2, dtypes=("INT8", "UINT8")),
     "RELU_N1_TO_1": unary("RELU_N1_TO_1", dtypes=("INT8", "UINT8")), "EXP": unary("EXP", dtypes=("INT8", "INT16")), "LOG": unary("LOG"),
-    "GELU": unary("GELU", "GeluOptions"),
+    "GELU": unary("GELU", "GeluOptions"), "ELU": unary("ELU"),
     "RSQRT": unary("RSQRT"), "SQRT": unary("SQRT"), "ABS": unary("ABS", "AbsOptions", 2, ("INT8", "INT16")), "NEG": unary("NEG", "NegOptions"),
     "QUANTIZE": quantize, "QUANTIZE of floats": quantize_float, "DEQUANTIZE": dequantize,
     "RESIZE_BILINEAR": resize("RESIZE_BILINEAR", "ResizeBilinearOptions"),
@@ -580,5 +623,10 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth, "INT8", "UINT8"),
     "DEPTH_TO_SPACE": moved(depth_to_space, "INT8", "UINT8"),
     "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max, "INT8", "UINT8"),
+    "EQUAL": comparison("EQUAL", "EqualOptions"), "NOT_EQUAL": comparison("NOT_EQUAL", "NotEqualOptions"),
+    "GREATER": comparison("GREATER", "GreaterOptions"), "GREATER_EQUAL": comparison("GREATER_EQUAL", "GreaterEqualOptions"),
+    "LESS": comparison("LESS", "LessOptions"), "LESS_EQUAL": comparison("LESS_EQUAL", "LessEqualOptions"),
+    "LOGICAL_AND": logic("LOGICAL_AND", "LogicalAndOptions"), "LOGICAL_OR": logic("LOGICAL_OR", "LogicalOrOptions"),
+    "LOGICAL_NOT": logic("LOGICAL_NOT", "LogicalNotOptions"), "SELECT": select, "SELECT_V2": moved(select_v2),
     "CAST": cast, "UNIDIRECTIONAL_SEQUENCE_LSTM": lstm, "SVDF": svdf,
 }  # fmt: skip

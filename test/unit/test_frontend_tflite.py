@@ -22,6 +22,8 @@ from samples.tflite_files import Op, Oracle, Tensor, network
 from samples.tflite_ops import CASES
 
 SEEDS = range(8)
+# the reference resolver does not have these
+OPTIMIZED = {"ELU"}
 MACHINES = ("pico-64", "edge-256", "edge-2048", "u65-512-dram")
 
 
@@ -29,7 +31,7 @@ def sample(kind: str, seed: int):
     """A random file of one operator, inputs and what LiteRT makes of them."""
     rng = np.random.default_rng([seed, *kind.encode()])
     data = CASES[kind](rng)
-    oracle = Oracle(data)
+    oracle = Oracle(data, resolver="BUILTIN_WITHOUT_DEFAULT_DELEGATES" if kind in OPTIMIZED else "BUILTIN_REF")
     inputs = oracle.random_inputs(rng)
     return data, inputs, oracle.run(*inputs)
 
@@ -109,6 +111,13 @@ def test_an_operator_that_is_not_known_is_named():
     with pytest.raises(UnsupportedOp, match="ROUND is not supported") as caught:
         import_tflite(network([Op("ROUND", (x,), (y,))], [x], [y]), ir.Context())
     assert caught.value.layer == "odd"
+
+
+def test_codes_are_compared_up_to_a_scale_of_1():
+    a, b, y = Tensor((1, 4), "INT8", 1.5, 0, name="a"), Tensor((1, 4), "INT8", 0.5, 0, name="b"), Tensor((1, 4), "BOOL", name="less")
+    with pytest.raises(UnsupportedOp, match="scale of codes that are compared") as caught:
+        import_tflite(network([Op("LESS", (a, b), (y,), "LessOptions", {})], [a, b], [y]), ir.Context())
+    assert (caught.value.layer, caught.value.found) == ("less", 1.5)
 
 
 def wide_convolution(scale: float = 1.0, count: int = 40) -> bytes:

@@ -107,11 +107,18 @@ def test_pixels_are_scaled_in_float_before_the_network_and_probabilities_after_i
     assert [op.op for op in compiled.profile().host_ops] == ["float_binary", "float_binary", "quantize", "reshape", "dequantize", "float_softmax"]
 
 
-def test_weights_in_codes_of_a_layer_in_float_are_refused_with_the_way_out(tmp_path):
-    x, y = Tensor((1, 4), "FLOAT32", name="x"), Tensor((1, 2), "FLOAT32", name="dense")
-    weights = Tensor.constant(np.ones((2, 4)), "INT8", 0.01)
+FULLY_CONNECTED = ("FULLY_CONNECTED", (1, 4), (2, 4), (1, 2), "FullyConnectedOptions", {})
+WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+CONV_2D = ("CONV_2D", (1, 6, 6, 4), (2, 3, 3, 4), (1, 4, 4, 2), "Conv2DOptions", WINDOW)
+DEPTHWISE = ("DEPTHWISE_CONV_2D", (1, 6, 6, 4), (1, 3, 3, 4), (1, 4, 4, 4), "DepthwiseConv2DOptions", WINDOW | {"DepthMultiplier": 1})
+
+
+@pytest.mark.parametrize("kind, data, kernel, result, options, fields", [FULLY_CONNECTED, CONV_2D, DEPTHWISE])
+def test_weights_in_codes_of_a_layer_in_float_are_refused_with_the_way_out(kind, data, kernel, result, options, fields, tmp_path):
+    x, y = Tensor(data, "FLOAT32", name="x"), Tensor(result, "FLOAT32", name="dense")
+    weights, bias = Tensor.constant(np.ones(kernel), "INT8", 0.01), Tensor.constant(np.zeros(result[-1]), "FLOAT32")
     path = tmp_path / "net.tflite"
-    path.write_bytes(network([Op("FULLY_CONNECTED", (x, weights, None), (y,), "FullyConnectedOptions")], [x], [y]))
-    with pytest.raises(UnsupportedOp, match="found: i8 of") as caught:
+    path.write_bytes(network([Op(kind, (x, weights, bias), (y,), options, fields)], [x], [y]))
+    with pytest.raises(UnsupportedOp, match=f"{kind} cannot be imported") as caught:
         npuc.compile(path)
-    assert caught.value.layer == "dense" and "representative data set" in str(caught.value.wanted)
+    assert caught.value.layer == "dense" and "representative data set" in caught.value.advice

@@ -11,7 +11,7 @@ import numpy as np
 from torch_mlir import ir
 
 from npuc.dialects.base import tensor_type
-from npuc.frontend.tflite._graph import Converter, Importer
+from npuc.frontend.tflite._graph import QUANTIZE_WHOLE, Converter, Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite.pooling import axes_of
 from npuc.ops.base import TensorType
@@ -38,7 +38,7 @@ def _reals(g: Importer, *indices: int) -> list[ir.Value]:
         if g.tensor(index).dtype != "f32":
             raise g.refuse(
                 "an operator computes in float32 or in integers, not in both", found=f"{g.file(index).dtype} of '{g.file(index).name}'",
-                wanted="all float32, or a network that was quantized whole (with a representative data set)",
+                wanted="all float32, or all quantized", advice=QUANTIZE_WHOLE,
             )  # fmt: skip
     return [g.value(index) for index in indices]
 

@@ -23,6 +23,11 @@ from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
 
 # uint8 -> int8
 SHIFT = 128
+# what helps where codes meet real values: nothing is dequantized behind the user's back
+QUANTIZE_WHOLE = (
+    "quantize weights and activations, by post-training quantization with a representative data set; "
+    "dynamic-range quantization leaves the activations in float32"
+)
 
 Converter = Callable[["Importer", FileOp], None]
 
@@ -132,10 +137,10 @@ class Importer:
         """The model's name of the operator at hand: that of its first output."""
         return layer_name(self.file(self.op.outputs[0]).name) if self.op else ""
 
-    def refuse(self, rule: str, found: object, wanted: object) -> UnsupportedOp:
+    def refuse(self, rule: str, found: object, wanted: object, advice: str = "") -> UnsupportedOp:
         """An operator that cannot be taken as it is."""
         kind = self.op.kind if self.op else "the graph"
-        return UnsupportedOp(f"{kind} cannot be imported", layer=self.layer, rule=rule, found=found, wanted=wanted)
+        return UnsupportedOp(f"{kind} cannot be imported", layer=self.layer, rule=rule, found=found, wanted=wanted, advice=advice)
 
     def option(self, name: str, default: Any = None) -> Any:
         """A field of the operator's options; `default` where it has no options."""

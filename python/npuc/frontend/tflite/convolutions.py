@@ -4,7 +4,7 @@
 import numpy as np
 from torch_mlir import ir
 
-from npuc.frontend.tflite._graph import Importer
+from npuc.frontend.tflite._graph import QUANTIZE_WHOLE, Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite._windows import pads_of
 from npuc.ops._checks import ACTIVATIONS
@@ -28,7 +28,8 @@ def check_types(g: Importer, *indices: int, dtypes: tuple[str, ...] = ("i8",)) -
     for index in indices:
         if g.tensor(index).dtype not in dtypes or g.tensor(index).dtype != first:
             wanted = "int8 or uint8" if dtypes == ("i8",) else "int8, uint8 or int16, one for all"
-            raise g.refuse("element type", found=f"{g.file(index).dtype} of '{g.file(index).name}'", wanted=wanted)
+            advice = QUANTIZE_WHOLE if g.tensor(index).dtype == "f32" else ""
+            raise g.refuse("element type", found=f"{g.file(index).dtype} of '{g.file(index).name}'", wanted=wanted, advice=advice)
         if first == "i16" and g.zero_point(index):
             raise g.refuse("zero point of 16-bit codes", found=g.zero_point(index), wanted=0)
 

@@ -68,14 +68,14 @@ def _gelu_tanh(x: np.ndarray) -> np.ndarray:
 
 
 _REAL: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "LOGISTIC": sigmoid, "TANH": np.tanh, "EXP": np.exp, "LOG": np.log,
+    "LOGISTIC": sigmoid, "TANH": np.tanh, "EXP": np.exp, "LOG": np.log, "ELU": lambda x: np.where(x < 0, np.expm1(x), x),
 }  # fmt: skip
 # what is fixed for the results of a function, inside npuc
 _FIXED = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 
 
 def real(g: Importer, op: FileOp) -> None:
-    """LOGISTIC, TANH, EXP, LOG: from the real function."""
+    """LOGISTIC, TANH, EXP, LOG, ELU: from the real function."""
     y = op.outputs[0]
     if g.file(op.inputs[0]).dtype == "i16":
         _wide(g, op, _wide_entries(g, op))
@@ -164,7 +164,7 @@ def prelu(g: Importer, op: FileOp) -> None:
 
 
 CONVERTERS = {
-    "SOFTMAX": softmax, "LOGISTIC": real, "TANH": real, "EXP": real, "LOG": real, "GELU": gelu, "LEAKY_RELU": leaky_relu,
+    "SOFTMAX": softmax, "LOGISTIC": real, "TANH": real, "EXP": real, "LOG": real, "ELU": real, "GELU": gelu, "LEAKY_RELU": leaky_relu,
     "HARD_SWISH": fixed_point(numerics.hard_swish_table), "ABS": absolute, "SQRT": fixed_point(numerics.sqrt_table),
     "RSQRT": fixed_point(numerics.rsqrt_table), "NEG": neg, "RELU": relu(1), "RELU_N1_TO_1": relu(2), "RELU6": relu(3), "PRELU": prelu,
 }  # fmt: skip
