@@ -236,11 +236,11 @@ def _ledger(console, ledger: "Ledger") -> None:
 
 def render_fallbacks(profile: "Profile", *, width: int = 110) -> str:
     """The ops on the host that are no conversion of inputs and outputs, with reason and cost; "" where there is none."""
-    from rich.console import Console
-
     chosen = [op for op in profile.host_ops if op.is_fallback]
     if not chosen:
         return ""
+    from rich.console import Console
+
     out = io.StringIO()
     _host_ops(Console(file=out, width=max(width, LEAST_WIDTH), color_system=None, legacy_windows=False, highlight=False, emoji=False), profile, chosen)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines())
