@@ -588,18 +588,33 @@ def select_v2(rng: Rng, x: Tensor) -> bytes:
 
 
 def cast(rng: Rng) -> bytes:
-    """Of codes, which end a program as wider integers."""
-    result = pick(rng, "INT16", "INT32")
-    x = quantized(rng, *any_shape(rng))
-    fields = {"InDataType": TYPES.INT8, "OutDataType": getattr(TYPES, result)}
+    """Of codes and answers, which end a program as wider integers or go on as real values."""
+    source, result = pick(rng, ("INT8", "INT16"), ("INT8", "INT32"), ("INT16", "INT64"), ("INT8", "FLOAT32"), ("UINT8", "FLOAT32"), ("BOOL", "FLOAT32"))
+    shape = any_shape(rng)
+    x = Tensor(shape, source) if source == "BOOL" else quantized(rng, *shape, dtype=source)
+    fields = {"InDataType": getattr(TYPES, source), "OutDataType": getattr(TYPES, result)}
     return one("CAST", (x,), Tensor(x.shape, result), "CastOptions", 1, **fields)
 
 
-def arg_max(rng: Rng, x: Tensor) -> bytes:
-    axis = upto(rng, 3)
-    y = Tensor(tuple(e for i, e in enumerate(x.shape) if i != axis), pick(rng, "INT32", "INT64"))
-    kind = getattr(TYPES, y.dtype)
-    return one("ARG_MAX", (x, Tensor.constant([axis], "INT32")), y, "ArgMaxOptions", 2, OutputType=kind)
+def reverse(rng: Rng, x: Tensor) -> bytes:
+    first = upto(rng, 3, 0)
+    axes = [*range(first, upto(rng, 3, first) + 1)]
+    return one("REVERSE_V2", (x, Tensor.constant(axes, "INT32")), quantized(rng, *x.shape, like=x), "ReverseV2Options", 3)
+
+
+def broadcast_to(rng: Rng, x: Tensor) -> bytes:
+    small = quantized(rng, *(1 if rng.random() < 0.4 else extent for extent in x.shape[1:]), like=x)
+    shape = (upto(rng, 3), *(upto(rng, 4) if extent == 1 else extent for extent in small.shape))
+    return one("BROADCAST_TO", (small, Tensor.constant(shape, "INT32")), quantized(rng, *shape, like=x), "BroadcastToOptions", 2)
+
+
+def extreme_place(kind: str, options: str) -> Callable[[Rng, Tensor], bytes]:
+    def case(rng: Rng, x: Tensor) -> bytes:
+        axis = upto(rng, 3)
+        y = Tensor(tuple(e for i, e in enumerate(x.shape) if i != axis), pick(rng, "INT32", "INT64"))
+        return one(kind, (x, Tensor.constant([axis], "INT32")), y, options, 2, OutputType=getattr(TYPES, y.dtype))
+
+    return case
 
 
 CASES: dict[str, Callable[[Rng], bytes]] = {
@@ -608,7 +623,8 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "MAXIMUM": binary("MAXIMUM", "MaximumMinimumOptions", False), "MINIMUM": binary("MINIMUM", "MaximumMinimumOptions", False),
     "SQUARED_DIFFERENCE": binary("SQUARED_DIFFERENCE", "SquaredDifferenceOptions", False),
     "MAX_POOL_2D": pool("MAX_POOL_2D"), "AVERAGE_POOL_2D": pool("AVERAGE_POOL_2D"), "MEAN": reduction("MEAN"), "SUM": reduction("SUM"),
-    "REDUCE_MAX": reduction("REDUCE_MAX", True), "SOFTMAX": softmax, "LOGISTIC": unary("LOGISTIC", dtypes=("INT8", "UINT8", "INT16")),
+    "REDUCE_MAX": reduction("REDUCE_MAX", True),
+    "REDUCE_MIN": reduction("REDUCE_MIN", True), "SOFTMAX": softmax, "LOGISTIC": unary("LOGISTIC", dtypes=("INT8", "UINT8", "INT16")),
     "TANH": unary("TANH", dtypes=("INT8", "UINT8", "INT16")), "HARD_SWISH": unary("HARD_SWISH", "HardSwishOptions", dtypes=("INT8", "UINT8")),
     "LEAKY_RELU": unary("LEAKY_RELU", "LeakyReluOptions", 2, ("INT8", "UINT8", "INT16"), Alpha=lambda rng: float(rng.uniform(0, 0.5))), "PRELU": prelu,
     "RELU": unary("RELU", version=2, dtypes=("INT8", "UINT8", "INT16")), "RELU6": unary("RELU6", version=2, dtypes=("INT8", "UINT8")),
@@ -622,7 +638,9 @@ CASES: dict[str, Callable[[Rng], bytes]] = {
     "UNPACK": moved(unpack), "PACK": moved(pack), "SLICE": moved(slice_), "STRIDED_SLICE": moved(strided_slice), "RESHAPE": moved(reshape),
     "TRANSPOSE": moved(transpose), "TILE": moved(tile), "SPACE_TO_DEPTH": moved(space_to_depth, "INT8", "UINT8"),
     "DEPTH_TO_SPACE": moved(depth_to_space, "INT8", "UINT8"),
-    "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(arg_max, "INT8", "UINT8"),
+    "SPACE_TO_BATCH_ND": moved(space_to_batch), "GATHER": moved(gather), "ARG_MAX": moved(extreme_place("ARG_MAX", "ArgMaxOptions"), "INT8", "UINT8"),
+    "ARG_MIN": moved(extreme_place("ARG_MIN", "ArgMinOptions"), "INT8", "UINT8"), "REVERSE_V2": moved(reverse, "UINT8", "INT16"),
+    "BROADCAST_TO": moved(broadcast_to, "INT8", "UINT8", "INT16"),
     "EQUAL": comparison("EQUAL", "EqualOptions"), "NOT_EQUAL": comparison("NOT_EQUAL", "NotEqualOptions"),
     "GREATER": comparison("GREATER", "GreaterOptions"), "GREATER_EQUAL": comparison("GREATER_EQUAL", "GreaterEqualOptions"),
     "LESS": comparison("LESS", "LessOptions"), "LESS_EQUAL": comparison("LESS_EQUAL", "LessEqualOptions"),

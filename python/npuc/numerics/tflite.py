@@ -99,6 +99,11 @@ def neg_table() -> np.ndarray:
     return (-CODES).astype(np.int8)
 
 
+def falling_table() -> np.ndarray:
+    """Codes in the other order, the greatest for the least: a least value is what a greatest one is of these."""
+    return (-1 - CODES).astype(np.int8)
+
+
 def sqrt_table(scale_in: float, zp_in: int, scale_out: float, zp_out: int) -> np.ndarray:
     """SQRT: rounded down."""
     with np.errstate(all="ignore"):

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Between real values and integers, between integers of different scales, and what ends a program: the index of the greatest."""
+"""Between real values and integers, between integers of different scales, and what ends a program: the index of the greatest or least."""
 
-from npuc.frontend.tflite._graph import Importer
+import numpy as np
+
+from npuc.frontend.tflite._graph import SHIFT, Importer
 from npuc.frontend.tflite._reader import FileOp
+from npuc.frontend.tflite.convolutions import check_types
+from npuc.numerics.tflite import falling_table
 from npuc.ops._checks import RANGES
 from npuc.ops.argmax import Argmax
 from npuc.ops.base import NUMPY_DTYPES, TensorType
@@ -10,6 +14,11 @@ from npuc.ops.cast import Cast
 from npuc.ops.dequantize import Dequantize
 from npuc.ops.quantize import Quantize
 from npuc.ops.rescale import Rescale
+from npuc.ops.select import Select
+from npuc.ops.table import Table
+
+# what a cast reads and gives
+_INTEGERS = ("i1", "i8", "i16", "i32")
 
 
 def quantize(g: Importer, op: FileOp) -> None:
@@ -34,26 +43,35 @@ def dequantize(g: Importer, op: FileOp) -> None:
 
 
 def arg_max(g: Importer, op: FileOp) -> None:
-    """The first of equals, on the host."""
+    """ARG_MAX, ARG_MIN: the first of equals, on the host; the least is the greatest of the codes in the other order."""
     x, y = op.inputs[0], op.outputs[0]
     rank = len(g.tensor(x).shape)
     axis = int(g.constant(op.inputs[1]).reshape(-1)[0])
     if not -rank <= axis < rank:
         raise g.refuse("axis", found=axis, wanted=f"-{rank}..{rank - 1}")
-    g.finish(g.emit(Argmax, [g.value(x)], TensorType((), g.tensor(y).dtype), axis=axis % rank))
+    value = g.value(x)
+    if op.kind == "ARG_MIN":
+        check_types(g, x)
+        value = g.emit(Table, [value, falling_table()])
+    g.finish(g.emit(Argmax, [value], TensorType((), g.tensor(y).dtype), axis=axis % rank))
 
 
 def cast(g: Importer, op: FileOp) -> None:
     """Of codes and integers as they stand, on the host."""
     x, y = op.inputs[0], op.outputs[0]
-    known = g.known(x)
-    if known is not None and g.file(x).dtype != "ui8":
+    known, source, result = g.known(x), g.file(x).dtype, g.file(y).dtype
+    if known is not None and source != "ui8":
         g.fold(known.astype(NUMPY_DTYPES[g.tensor(y).dtype]))
-        return
-    for index in (x, y):
-        if g.file(index).dtype not in ("i1", "i8", "i16", "i32"):
-            raise g.refuse("element types of a cast", found=f"{g.file(x).dtype} to {g.file(y).dtype}", wanted="bool, int8, int16 and int32")
-    g.finish(g.emit(Cast, [g.value(x)], g.tensor(y)))
+    elif result == "f32" and source in ("i8", "ui8", "i16"):
+        # bytes without a sign are moved by 128 inside
+        g.finish(g.emit(Dequantize, [g.value(x)], scale=1.0, zp=-SHIFT if source == "ui8" else 0))
+    elif result == "f32" and source == "i1":
+        g.finish(g.emit(Select, [g.value(x), *(np.full((1,) * len(g.tensor(x).shape), answer, np.float32) for answer in (1, 0))]))
+    elif source in _INTEGERS and result in (*_INTEGERS, "i64"):
+        g.finish(g.emit(Cast, [g.value(x)], g.tensor(y)))
+    else:
+        wanted = "bool, int8, int16 and int32 to one another or to int64; bool, int8, uint8 and int16 to float32"
+        raise g.refuse("element types of a cast", found=f"{source} to {result}", wanted=wanted)
 
 
-CONVERTERS = {"QUANTIZE": quantize, "DEQUANTIZE": dequantize, "ARG_MAX": arg_max, "CAST": cast}
+CONVERTERS = {"QUANTIZE": quantize, "DEQUANTIZE": dequantize, "ARG_MAX": arg_max, "ARG_MIN": arg_max, "CAST": cast}

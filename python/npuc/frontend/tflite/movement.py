@@ -2,6 +2,7 @@
 """Values that change their place and nothing else: reshapes, pads, parts, joins, orders; and shapes computed at run time, folded."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from torch_mlir import ir
@@ -10,10 +11,12 @@ from npuc.frontend.tflite._graph import Importer
 from npuc.frontend.tflite._reader import FileOp
 from npuc.numerics.tflite import concatenation_table
 from npuc.ops.base import TensorType
+from npuc.ops.broadcast import Broadcast
 from npuc.ops.concat import Concat
 from npuc.ops.gather import Gather
 from npuc.ops.pad import Pad
 from npuc.ops.reshape import Reshape
+from npuc.ops.reverse import Reverse
 from npuc.ops.slice import Slice
 from npuc.ops.table import Table
 from npuc.ops.transpose import Transpose
@@ -248,6 +251,25 @@ def mirror_pad(g: Importer, op: FileOp) -> None:
     g.finish(value)
 
 
+def reverse(g: Importer, op: FileOp) -> None:
+    """REVERSE_V2, along one constant axis after the other."""
+    x = op.inputs[0]
+    value = g.value(x)
+    for axis in g.constant(op.inputs[1]).reshape(-1):
+        value = g.emit(Reverse, [value], axis=_axis(g, int(axis), len(g.tensor(x).shape)))
+    g.finish(value)
+
+
+def broadcast_to(g: Importer, op: FileOp) -> None:
+    """To a constant shape."""
+    x, y = op.inputs[0], op.outputs[0]
+    wanted = tuple(int(extent) for extent in g.constant(op.inputs[1]).reshape(-1))
+    g.give_shape(y, wanted)
+    own = g.tensor(x)
+    value = _reshaped(g, g.value(x), replace(own, shape=(1,) * (len(wanted) - len(own.shape)) + own.shape))
+    g.finish(value if own.shape == wanted else g.emit(Broadcast, [value], replace(own, shape=wanted)))
+
+
 def gather(g: Importer, op: FileOp) -> None:
     """A run of constant positions is a slice; anything else runs on the host."""
     x, indices = op.inputs[:2]
@@ -270,5 +292,5 @@ CONVERTERS = {
     "RESHAPE": reshape, "SQUEEZE": reshape, "EXPAND_DIMS": reshape, "PAD": pad, "PADV2": pad, "CONCATENATION": concatenation,
     "TRANSPOSE": transpose, "STRIDED_SLICE": strided_slice, "SHAPE": shape, "PACK": pack, "SLICE": slice_, "SPLIT": split, "SPLIT_V": split,
     "UNPACK": unpack, "SPACE_TO_DEPTH": space_to_depth, "DEPTH_TO_SPACE": depth_to_space, "TILE": tile, "MIRROR_PAD": mirror_pad,
-    "GATHER": gather,
+    "GATHER": gather, "REVERSE_V2": reverse, "BROADCAST_TO": broadcast_to,
 }  # fmt: skip

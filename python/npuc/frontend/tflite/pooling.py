@@ -8,14 +8,18 @@ from npuc.frontend.tflite._reader import FileOp
 from npuc.frontend.tflite._windows import pads_of
 from npuc.frontend.tflite.convolutions import check_types
 from npuc.numerics.rescale import Rescale
-from npuc.numerics.tflite import mean_multiplier
+from npuc.numerics.tflite import falling_table, mean_multiplier
 from npuc.ops._checks import ACTIVATIONS
 from npuc.ops._elementwise import UNIT_SCALE
 from npuc.ops.avg_pool2d import AvgPool2d
+from npuc.ops.base import TensorType
+from npuc.ops.integer_reduce import IntegerReduce
 from npuc.ops.max_pool2d import MaxPool2d
 from npuc.ops.mean import Mean
 from npuc.ops.reduce_max import ReduceMax
+from npuc.ops.reshape import Reshape
 from npuc.ops.sum import Sum
+from npuc.ops.table import Table
 
 
 def _window(g: Importer, op: FileOp) -> dict:
@@ -81,4 +85,21 @@ def reduce_max(g: Importer, op: FileOp) -> None:
     g.finish(g.emit(ReduceMax, [g.value(x)], axes=axes_of(g, x, op.inputs[1]), keepdims=bool(g.option("KeepDims", False))))
 
 
-CONVERTERS = {"AVERAGE_POOL_2D": average_pool2d, "MAX_POOL_2D": max_pool2d, "MEAN": mean, "SUM": sum_, "REDUCE_MAX": reduce_max}
+def reduce_min(g: Importer, op: FileOp) -> None:
+    """The least code: the greatest of the codes in the other order, between two tables; of int16 on the host, one axis after the other."""
+    x = op.inputs[0]
+    check_types(g, x, dtypes=ACTIVATIONS)
+    value, axes, keep = g.value(x), axes_of(g, x, op.inputs[1]), bool(g.option("KeepDims", False))
+    if g.tensor(x).dtype == "i8":
+        value = g.emit(ReduceMax, [g.emit(Table, [value, falling_table()])], axes=axes, keepdims=keep)
+        g.finish(g.emit(Table, [value, falling_table()]))
+        return
+    for axis in axes:
+        value = g.emit(IntegerReduce, [value], kind="min", axis=axis)
+    shape = tuple(extent for axis, extent in enumerate(g.tensor(x).shape) if axis not in axes)
+    g.finish(value if keep else g.emit(Reshape, [value], TensorType(shape, g.tensor(x).dtype)))
+
+
+CONVERTERS = {
+    "AVERAGE_POOL_2D": average_pool2d, "MAX_POOL_2D": max_pool2d, "MEAN": mean, "SUM": sum_, "REDUCE_MAX": reduce_max, "REDUCE_MIN": reduce_min,
+}  # fmt: skip
