@@ -56,7 +56,7 @@ def measure_compare(program: str | None, presets: Sequence[str], found: Figures)
             one = compare.beside(path, preset, outcomes, calibrated=calibrated)
             row = one.to_dict() | {"modes": None, "calibration": None}
             if not one.ours.error:
-                own = bounds.of_tflite(path, targets.get(preset, one.sram_bytes // 1024))
+                own = bounds.of_tflite(path, targets.get(preset, one.sram_bytes / 1024))
                 row |= own.to_dict() | {"ledger": own.found.ledger.to_dict() if own.found.ledger else None}
             rows.append(row)
             print(compare.render([one]).splitlines()[-1].strip(), path.stem, preset, flush=True)
@@ -99,7 +99,7 @@ def measure_techniques() -> Figures:
         for technique, planning in variants.items():
             table[technique] = {}
             for path in vela_bench.networks(None):
-                sram_kib = None if name == OWN else compare.capacity(name, stored[name, path.stem][0], None) // 1024
+                sram_kib = None if name == OWN else compare.capacity(name, stored[name, path.stem][0], None) / 1024
                 try:
                     row = bounds.of_tflite(path, targets.get(name, sram_kib), planning)
                 except NpucError:

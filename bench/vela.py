@@ -94,7 +94,7 @@ def print_cycles(options: argparse.Namespace) -> None:
         sram_bytes, best = compare.baseline(options.target, stored[options.target, path.stem], options.sram_kib and options.sram_kib * 1024)
         head = f"{path.stem[:39]:<40}{sram_bytes / 1024:>10.1f}{best.cycles:>13,}"
         try:
-            row = bounds.of_tflite(path, targets.get(options.target, sram_bytes // 1024), f"npu-schedule{{effort={options.effort}}}")
+            row = bounds.of_tflite(path, targets.get(options.target, sram_bytes / 1024), f"npu-schedule{{effort={options.effort}}}")
         except NpucError as error:
             print(f"{head}  {str(error).splitlines()[0]}", flush=True)
             continue

@@ -120,7 +120,7 @@ def compile(
     example_inputs: Any = None,
     *,
     target: str = "edge-256",
-    sram_kib: int | None = None,
+    sram_kib: float | None = None,
     calibration: Any = None,
     observer: str = "minmax",
     rounding: str = "compensated",
@@ -143,7 +143,7 @@ def compile(
             executed, and neither example inputs nor calibration are asked for; so with the path of a `.mlir` file, a TOSA module.
         example_inputs: a tensor, or a tuple of one a parameter; fixes all shapes. An exported program brings its own.
         target: name of a machine, see `npuc targets`.
-        sram_kib: another SRAM capacity than the machine's own.
+        sram_kib: another SRAM capacity than the machine's own, in KiB; 21.5 is 22,016 bytes.
         calibration: an iterable of inputs (a DataLoader's batches too), or "random" where only timing matters.
         observer: "minmax" or "histogram".
         rounding: "compensated" spreads the error of each weight over those that follow, "nearest" does not.

@@ -2,6 +2,7 @@
 """Kinds of values that the command lines of both tools take."""
 
 import argparse
+import math
 
 
 def positive(text: str) -> int:
@@ -17,4 +18,12 @@ def seed(text: str) -> int:
     value = int(text)
     if not 0 <= value < 1 << 63:
         raise argparse.ArgumentTypeError(f"is {text}, wanted 0 .. 2**63 - 1")
+    return value
+
+
+def kibibytes(text: str) -> float:
+    """A size in KiB that is a whole number of bytes."""
+    value = float(text)
+    if not 0 < value < math.inf or value * 1024 != int(value * 1024):
+        raise argparse.ArgumentTypeError(f"is {text}, wanted a size in KiB of whole bytes, above 0")
     return value

@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from npuc.arguments import positive, seed
+from npuc.arguments import kibibytes, positive, seed
 from npuc.errors import ImportFailed, InternalError, NpucError, UserInputError, ValidationError
 from npuc.files import check_output, load_arrays, write_whole
 from npuc.version import __version__
@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("models", nargs="+", type=Path, help=".tflite files")
     compare.add_argument("--vela", metavar="PATH", help="Vela's program (default: `vela` of the search path)")
     compare.add_argument("--target", default="u65-512-dram", metavar="NAME", help="a parity preset (default u65-512-dram)")
-    compare.add_argument("--sram-kib", type=positive, metavar="N", help="SRAM of both (default: the preset's, or with flash what Vela's default uses)")
+    compare.add_argument("--sram-kib", type=kibibytes, metavar="N", help="SRAM of both (default: the preset's, or with flash what Vela's default uses)")
     compare.add_argument("--json", action="store_true", help="print all figures as JSON, calibration included")
     compare.add_argument("--plot", type=Path, metavar="SVG", help="draw cycles over the network bound, both compilers side by side")
 
@@ -181,7 +181,7 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
         "or the word random, good for timing and not for accuracy",
     )  # fmt: skip
     one.add_argument("--target", default="edge-256", metavar="NAME", help="the machine (default edge-256); see npuc targets")
-    one.add_argument("--sram-kib", type=positive, metavar="N", help="another SRAM capacity than the machine's own")
+    one.add_argument("--sram-kib", type=kibibytes, metavar="N", help="another SRAM capacity than the machine's own")
     one.add_argument("--observer", choices=("minmax", "histogram"), default="minmax", help="how ranges follow from the samples (default minmax)")
     one.add_argument("--bias-correction", action="store_true", help="shift biases so that every layer keeps its mean output")
     one.add_argument("--seed", type=seed, default=0, metavar="N", help="for every random choice (default 0)")
@@ -339,7 +339,7 @@ def _compare(options: argparse.Namespace) -> None:
 
     if options.plot is not None:
         check_output(options.plot)
-    sram_bytes = options.sram_kib * 1024 if options.sram_kib else None
+    sram_bytes = int(options.sram_kib * 1024) if options.sram_kib else None
     found = []
     for model in options.models:
         if not model.is_file():

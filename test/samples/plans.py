@@ -101,7 +101,7 @@ def random_reach(rng: np.random.Generator, graph: Graph, schedule: Schedule, tar
 
 
 def random_fetch(rng: np.random.Generator, graph: Graph, schedule: Schedule, target: Target) -> Schedule:
-    """The schedule with each parameter load at its use or any number of compute steps ahead of it, order kept."""
+    """The schedule with each parameter load at its use or any number of compute steps ahead of it, order kept; some travel together."""
     number, uses = 0, []
     for step in expand(graph, schedule, target).steps:
         if isinstance(step, LoadParams):
@@ -109,7 +109,8 @@ def random_fetch(rng: np.random.Generator, graph: Graph, schedule: Schedule, tar
         number += isinstance(step, Compute)
     ahead = int(rng.choice([0, 1, 3, 1000]))
     fetch = [max(0, use - int(rng.integers(0, ahead + 1))) for use in uses]
-    return replace(schedule, fetch=tuple(np.maximum.accumulate(fetch).tolist()) if fetch else ())
+    join_bytes = int(rng.choice([0, 1000, 10_000, 1_000_000]))
+    return replace(schedule, fetch=tuple(np.maximum.accumulate(fetch).tolist()) if fetch else (), join_bytes=join_bytes)
 
 
 def _random_parts(rng: np.random.Generator, node: Node) -> int:
@@ -144,7 +145,7 @@ class RowMachine:
     def __init__(self, graph: Graph, steps: Steps, target: Target):
         self.graph, self.steps, self.target = graph, steps, target
         self.held: dict[int, _Held] = {}
-        self.parameters: dict[int, tuple[int, int]] = {}
+        self.parameters: dict[tuple[int, int], tuple[int, int]] = {}
         # (buffer, view) -> the value whose bytes it is
         self.views: dict[tuple[int, int], int] = {}
         self.computed = {node.index: np.zeros(node.spec.output.shape, int) for node in graph.nodes if not node.spec.is_view}
@@ -158,8 +159,9 @@ class RowMachine:
                 case Load():
                     self._load(step, group)
                 case LoadParams():
-                    self.params[step.node, step.chunk] = self.params.get((step.node, step.chunk), 0) + 1
-                    self.parameters[step.buffer] = (step.node, step.chunk)
+                    for part in step.parts:
+                        self.params[part.node, part.chunk] = self.params.get((part.node, part.chunk), 0) + 1
+                        self.parameters[step.buffer, part.offset_bytes] = (part.node, part.chunk)
                 case Compute():
                     self._compute(step)
                 case Store():
@@ -226,8 +228,8 @@ class RowMachine:
         node = self.graph.nodes[step.node]
         tile = node.spec.tile(step.region)
         if step.params >= 0:
-            assert self.parameters[step.params] == (step.node, step.chunk), (
-                f"{node.name} finds parameters of {self.parameters[step.params]}"
+            assert self.parameters[step.params, step.params_offset] == (step.node, step.chunk), (
+                f"{node.name} finds parameters of {self.parameters[step.params, step.params_offset]}"
             )
         else:
             assert not node.spec.param_bytes(), f"{node.name} has no parameters"

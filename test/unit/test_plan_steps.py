@@ -13,7 +13,7 @@ from npuc.passes.pipeline import run_passes
 from npuc.plan.graph import Graph, entering
 from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.plan.search import search
-from npuc.plan.steps import Compute, Load, LoadParams, Store, channel_chunks, expand
+from npuc.plan.steps import Compute, Load, LoadParams, Store, align, channel_chunks, expand
 from samples.networks import NAMED, random_network
 from samples.plans import Drawing, RowMachine, divisible, i8, random_fetch, random_schedule, touched
 
@@ -79,9 +79,9 @@ def two_convolutions() -> Graph:
     return drawing.graph(drawing.conv(drawing.conv(x, 16), 16))
 
 
-def kinds(graph: Graph, group: GroupPlan, fetch: tuple[int, ...] = ()) -> str:
+def kinds(graph: Graph, group: GroupPlan, fetch: tuple[int, ...] = (), join_bytes: int = 0) -> str:
     """One letter a step: Load, Params, Compute (by node), Store."""
-    steps = expand(graph, Schedule((group,), fetch), EDGE).steps
+    steps = expand(graph, Schedule((group,), fetch, join_bytes), EDGE).steps
     names = {Load: "L", LoadParams: "P", Store: "S"}
     return "".join(str(step.node) if isinstance(step, Compute) else names[type(step)] for step in steps)
 
@@ -104,6 +104,17 @@ def test_chunks_bring_their_parameters_one_after_the_other():
 
 def test_parameters_are_fetched_in_front_of_the_step_that_is_named():
     assert kinds(two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False)), fetch=(0, 0)) == "LPP01S"
+
+
+def test_parameters_that_stand_together_travel_together():
+    graph, group = two_convolutions(), GroupPlan((0, 1), 8, (1, 1), (False, False))
+    sizes = [node.spec.param_bytes() for node in graph.nodes]
+    assert kinds(graph, group, fetch=(0, 0), join_bytes=align(sizes[0]) + align(sizes[1])) == "LP01S"
+    assert kinds(graph, group, fetch=(0, 0), join_bytes=align(sizes[0]) + align(sizes[1]) - 1) == "LPP01S"
+    assert kinds(graph, group, fetch=(0, 1), join_bytes=1 << 20) == "LP0P1S"
+    (load,) = [step for step in expand(graph, Schedule((group,), (0, 0), 1 << 20), EDGE).steps if isinstance(step, LoadParams)]
+    assert [(part.node, part.offset_bytes, part.size_bytes) for part in load.parts] == [(0, 0, sizes[0]), (1, align(sizes[0]), sizes[1])]
+    assert load.moved_bytes == align(sizes[0]) + sizes[1]
 
 
 def test_parameters_cannot_come_behind_their_use():

@@ -7,12 +7,12 @@ Host ops stay as they are; a segment takes the tensors they made and returns tho
 constants; those that host ops read lie in it too, and `npu.dram_offset` on such a constant says where.
 """
 
+import itertools
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-import numpy as np
 from torch_mlir import ir
 
 from npuc.dialects.attrs import Placement, from_attr, to_attr
@@ -21,7 +21,7 @@ from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu_cmd.ops.segment import Segment, build_segment
 from npuc.errors import InternalError
 from npuc.isa.base import Command, Operand, Space
-from npuc.ops.base import Region, cut
+from npuc.ops.base import Region
 from npuc.passes._segment import on_npu
 from npuc.passes.base import Pass, functions, layer_name, target_of
 from npuc.passes.npu_place_buffers import (
@@ -29,15 +29,21 @@ from npuc.passes.npu_place_buffers import (
     PARAMS_OFFSET_ATTRIBUTE,
     PLACEMENT_ATTRIBUTE,
     SCRATCH_ATTRIBUTE,
-    consumer_spec,
+    base_of,
+    constant_part,
+    constant_region,
     insertion,
     is_params,
+    packed_params,
     refuse_untiled,
+    region_of,
     space_of,
+    transfer_of,
 )
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, view
 from npuc.plan.graph import rows
+from npuc.plan.steps import align
 from npuc.plan.synchronize import synchronize
 from npuc.targets.base import Target
 
@@ -96,39 +102,40 @@ class _Image:
     Attributes:
         target: decides how parameters are packed.
         data: the bytes; tensors follow at `dram_base`.
-        homes: addresses of what the copies bring, and of parameters that a tile reads there, in program order.
+        homes: address and size of each part of what the copies bring, and of parameters that a tile reads there, in program order.
     """
 
     target: Target
     data: bytearray = field(default_factory=bytearray)
     dram_base: int = 0
-    homes: deque[tuple[int, int]] = field(default_factory=deque)
+    homes: deque[tuple[int, list[int]]] = field(default_factory=deque)
     known: dict[bytes, int] = field(default_factory=dict)
 
     def gather(self, block: ir.Block) -> None:
         """Lay the constants out; equal ones are stored once."""
-        for op in _movers(block):
-            cls = spec_class(op) if op.name != "npu.copy" else None
-            operands = list(op.operands) if cls is None else [op.operands[position] for position in cls.param_operands]
-            if not operands or _constant(operands[0]) is None:
-                continue
-            pieces = []
-            for value in operands:
-                found = _constant(value)
-                if found is None:
-                    raise InternalError("a parameter is no constant", layer=layer_name(op), found=str(value)[:120])
-                array, region = found
-                pieces.append(np.ascontiguousarray(cut(array, region)))
-            if cls is not None:
-                data = spec_of(op).pack_for(self.target, *pieces)
-            else:
-                data = consumer_spec(op).pack_for(self.target, *pieces) if is_params(op) else pieces[0].tobytes()
-            self.homes.append((self._offset(data), len(data)))
+        for _, ops in itertools.groupby(enumerate(_movers(block)), _transfer):
+            parts = [data for _, op in ops for data in self._brought(op)]
+            if parts:
+                # what one transfer brings lies together, as it will in SRAM
+                data = b"".join(part + bytes(align(len(part)) - len(part)) for part in parts[:-1]) + parts[-1]
+                self.homes.append((self._offset(data), [len(part) for part in parts]))
         for item in block.operations:
             op = item.operation
             if op.name == "npu.constant" and any(_on_host(use.owner.operation) for use in op.results[0].uses):
                 op.attributes[DRAM_OFFSET_ATTRIBUTE] = to_attr(self._offset(constant_array(op).tobytes()))
         self.dram_base = _aligned(len(self.data))
+
+    def _brought(self, op: ir.Operation) -> Iterator[bytes]:
+        """The constant that a copy or a tile reads off-chip, if any."""
+        cls = spec_class(op) if op.name != "npu.copy" else None
+        operands = list(op.operands) if cls is None else [op.operands[position] for position in cls.param_operands]
+        if not operands or constant_region(operands[0]) is None:
+            return
+        if cls is None and is_params(op):
+            yield packed_params(op, self.target)
+            return
+        arrays = [constant_part(value, layer_name(op)) for value in operands]
+        yield arrays[0].tobytes() if cls is None else spec_of(op).pack_for(self.target, *arrays)
 
     def _offset(self, data: bytes) -> int:
         if data not in self.known:
@@ -145,6 +152,7 @@ class _Lowering:
     Attributes:
         uploads, downloads: the copies from and to the host, with the off-chip offset of the tensor.
         packed: bytes of the parameters that were last brought to an SRAM offset: machines that decode weights take fewer.
+        transfer: number of the transfer that brought parameters last.
     """
 
     target: Target
@@ -154,6 +162,7 @@ class _Lowering:
     downloads: list[tuple[ir.Operation, int]] = field(default_factory=list)
     lowered: list[ir.Operation] = field(default_factory=list)
     packed: dict[int, int] = field(default_factory=dict)
+    transfer: int | None = None
 
     def lower(self, ops: Iterable[ir.Operation]) -> None:
         """Emit the commands of all copies and tiles, in program order."""
@@ -172,12 +181,20 @@ class _Lowering:
         if into is None:
             assert source is not None
             self.downloads.append((op, self._address(source)))
-        elif _constant(op.operands[0]) is not None:
-            offset, size = self.image.homes.popleft()
-            outer = blob(Location(Space.DRAM, offset), size)
+        elif constant_region(op.operands[0]) is not None:
+            joined = transfer_of(op)
+            if joined is not None and joined == self.transfer:
+                return
+            self.transfer = joined
+            offset, sizes = self.image.homes.popleft()
             if is_params(op):
-                self.packed[into.offset] = size
-                self.commands.append(copy_command(outer, blob(Location(Space.SRAM, into.offset), size), "params", self.target, location))
+                top = end = into.offset
+                for size in sizes:
+                    self.packed[top] = size
+                    top, end = top + align(size), top + size
+                outer = blob(Location(Space.DRAM, offset), end - into.offset)
+                inner = blob(Location(Space.SRAM, into.offset), end - into.offset)
+                self.commands.append(copy_command(outer, inner, "params", self.target, location))
             else:
                 outer = view(tensor_type(op.operands[0].type), Location(Space.DRAM, offset))
                 # what the machine itself brings along for an op, as the table of a softmax, travels like other parameters
@@ -203,8 +220,8 @@ class _Lowering:
             place = space_of(op.operands[spec.param_operands[0]])
             if place is not None:
                 params = blob(Location(Space.SRAM, place.offset), self.packed[place.offset])
-            elif _constant(op.operands[spec.param_operands[0]]) is not None:
-                offset, size = self.image.homes.popleft()
+            elif constant_region(op.operands[spec.param_operands[0]]) is not None:
+                offset, (size,) = self.image.homes.popleft()
                 params = blob(Location(Space.DRAM, offset), size)
             else:
                 raise InternalError("a tile's parameters lie in no memory", layer=layer_name(op), found=str(op)[:200])
@@ -216,15 +233,15 @@ class _Lowering:
 
     def _operand(self, value: ir.Value) -> Operand:
         """The bytes that a tile's operand reads."""
-        base = _base(value)
-        return self._view(base, None if base == value else _region(value.owner.operation))
+        base = base_of(value)
+        return self._view(base, None if base == value else region_of(value.owner.operation))
 
     def _result(self, value: ir.Value) -> Operand:
         """The bytes that a tile's result is written to."""
         inserted = insertion(value)
         if inserted is None:
             return self._view(value, None)
-        return self._view(inserted.results[0], _region(inserted))
+        return self._view(inserted.results[0], region_of(inserted))
 
     def _view(self, whole: ir.Value, region: Region | None) -> Operand:
         kind, place = tensor_type(whole.type), space_of(whole)
@@ -264,6 +281,13 @@ def _aligned(size_bytes: int) -> int:
     return -(-size_bytes // DRAM_ALIGN_BYTES) * DRAM_ALIGN_BYTES
 
 
+def _transfer(numbered: tuple[int, ir.Operation]) -> tuple[bool, int]:
+    """Equal for the copies of one transfer."""
+    number, op = numbered
+    joined = transfer_of(op) if op.name == "npu.copy" else None
+    return (False, number) if joined is None else (True, joined)
+
+
 def _movers(block: ir.Block) -> Iterator[ir.Operation]:
     """Every npu.copy and every tile of a block and of the groups in it, in program order."""
     for item in block.operations:
@@ -272,29 +296,3 @@ def _movers(block: ir.Block) -> Iterator[ir.Operation]:
             yield from _movers(op.regions[0].blocks[0])
         elif op.name == "npu.copy" or (spec_class(op) is not None and space_of(op.results[0]) is not None):
             yield op
-
-
-def _base(value: ir.Value) -> ir.Value:
-    """The tensor that `value` is a slice of, or itself."""
-    owner = value.owner
-    if not isinstance(owner, ir.Block) and owner.name == "tensor.extract_slice":
-        return owner.operation.operands[0]
-    return value
-
-
-def _region(op: ir.Operation) -> Region:
-    """Offsets and sizes of an extract_slice or insert_slice."""
-    starts = ir.DenseI64ArrayAttr(op.attributes["static_offsets"])
-    sizes = ir.DenseI64ArrayAttr(op.attributes["static_sizes"])
-    return tuple(zip(starts, sizes, strict=True))
-
-
-def _constant(value: ir.Value) -> tuple[np.ndarray, Region] | None:
-    """(whole array, region) where `value` is an npu.constant or a slice of one."""
-    base = _base(value)
-    owner = base.owner
-    if isinstance(owner, ir.Block) or owner.name != "npu.constant":
-        return None
-    array = constant_array(owner.operation)
-    region = tuple((0, extent) for extent in array.shape) if base == value else _region(value.owner.operation)
-    return array, region

@@ -13,16 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 from torch_mlir import ir
 
 from npuc.dialects.attrs import Placement, from_attr, to_attr
 from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
+from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu.ops.group import is_cast, unpacked
 from npuc.errors import DoesNotFit, InternalError, UserInputError
+from npuc.ops.base import Region, cut
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, npu_ops, on_npu
-from npuc.passes.base import Pass, functions, refusal, target_of
+from npuc.passes.base import Pass, functions, layer_name, refusal, target_of
 from npuc.passes.npu_schedule import schedules_of
-from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE
+from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE, TRANSFER_ATTRIBUTE
 from npuc.plan import place as plan_place
 from npuc.plan.graph import row_bytes, rows
 from npuc.plan.steps import align
@@ -40,7 +43,7 @@ class NpuPlaceBuffers(Pass):
     def run(self, module: ir.Module) -> None:
         target = target_of(module)
         for function in functions(module):
-            buffers = _Buffers()
+            buffers = _Buffers(target)
             buffers.read(function.operation)
             if not buffers.found:
                 refuse_untiled(function.operation, "npu-tile")
@@ -116,17 +119,22 @@ class _Buffers:
     Positions count transfers, tiles and views only, as the planner's steps do, from 0 on in each segment.
 
     Attributes:
+        inner: value -> bytes from the start of its buffer to it; absent where it is the start.
+        transfer: number of the transfer that brought the parameters last.
         home: where in off-chip memory a value of the host lies that a segment made or took.
         segment: the one being read, at last the number of the last one.
         ended: a value went back to the host, so the next one that comes from there begins a segment.
     """
 
+    target: Target
     found: list[_Buffer] = field(default_factory=list)
     of: dict[ir.Value, int] = field(default_factory=dict)
+    inner: dict[ir.Value, int] = field(default_factory=dict)
     # (op, attribute that names the address, buffer)
     named: list[tuple[ir.Operation, str, int]] = field(default_factory=list)
     params: dict[int, int] = field(default_factory=dict)
     home: dict[ir.Value, int] = field(default_factory=dict)
+    transfer: int | None = None
     segment: int = 0
     position: int = 0
     ended: bool = False
@@ -142,6 +150,8 @@ class _Buffers:
                 self._block(op.regions[0].blocks[0])
                 for outside, inside in unpacked(op):
                     self.of[outside] = self.of[inside]
+                    if inside in self.inner:
+                        self.inner[outside] = self.inner[inside]
             elif op.name == "tensor.extract_slice" and op.operands[0] in self.of:
                 self.of[op.results[0]] = self.of[op.operands[0]]
             elif op.name == "npu.copy":
@@ -197,13 +207,9 @@ class _Buffers:
         first = spaces[0]
         assert first is not None
         if first.memory == "sram" and is_params(op):
-            spec = consumer_spec(op)
-            number = self._new("sram", spec.param_bytes())
-            for value in op.results:
-                self.of[value] = number
-            self.position += 1
+            self._params(op)
             return
-        transfer = space_of(op.operands[0]) is not None or _from_constant(op.operands[0])
+        transfer = space_of(op.operands[0]) is not None or constant_region(op.operands[0]) is not None
         for value in op.operands:
             if value in self.of:
                 self._touch(self.of[value])
@@ -215,6 +221,21 @@ class _Buffers:
         if PARAMS_ATTRIBUTE in op.attributes:
             self.params[from_attr(op.attributes[PARAMS_ATTRIBUTE])] = self.of[op.results[0]]
         self.position += transfer
+
+    def _params(self, op: ir.Operation) -> None:
+        """Parameters lie behind those that the same transfer brings."""
+        joined = transfer_of(op)
+        if joined is None or joined != self.transfer:
+            self._new("sram", 0)
+            self.found[-1].size_bytes = 0
+            self.position += 1
+        self.transfer = joined
+        buffer, number = self.found[-1], len(self.found) - 1
+        for value in op.results:
+            self.of[value] = number
+            if buffer.size_bytes:
+                self.inner[value] = buffer.size_bytes
+        buffer.size_bytes += align(len(packed_params(op, self.target)))
 
     def _upload(self, op: ir.Operation, memory: str) -> None:
         """A segment takes a value of the host; off chip it lies where the segment that made it, or took it before, has it."""
@@ -251,14 +272,15 @@ class _Buffers:
 
     def write(self) -> None:
         """Set the offsets in the types of all values."""
-        encodings: dict[tuple[int, int], ir.Attribute] = {}
+        encodings: dict[tuple[int, int, int], ir.Attribute] = {}
         for value, number in self.of.items():
             space = space_of(value)
             if space is None:
                 continue
-            key = (number, space.rows)
+            offset = self.found[number].offset + self.inner.get(value, 0)
+            key = (number, offset, space.rows)
             if key not in encodings:
-                encodings[key] = to_attr(Placement(space.memory, self.found[number].offset, space.rows))
+                encodings[key] = to_attr(Placement(space.memory, offset, space.rows))
             value.set_type(mlir_type(tensor_type(value.type), encodings[key]))
         for op, name, number in self.named:
             op.attributes[name] = to_attr(self.found[number].offset)
@@ -297,13 +319,6 @@ def insertion(value: ir.Value) -> ir.Operation | None:
     return None
 
 
-def _from_constant(value: ir.Value) -> bool:
-    owner = value.owner
-    while not isinstance(owner, ir.Block) and owner.name == "tensor.extract_slice":
-        owner = owner.operation.operands[0].owner
-    return not isinstance(owner, ir.Block) and owner.name == "npu.constant"
-
-
 def is_params(op: ir.Operation) -> bool:
     """Whether the copy brings the packed parameters of a tile: a reader takes its result as a parameter operand."""
     return _param_reader(op) is not None
@@ -325,9 +340,53 @@ def _param_reader(op: ir.Operation) -> ir.Operation | None:
     return None
 
 
-def consumer_spec(op: ir.Operation):
-    """The spec of a tile that reads the parameters which `op` copies."""
+def transfer_of(op: ir.Operation) -> int | None:
+    """The number of the transfer that a copy shares with those beside it; None where it is one by itself."""
+    return from_attr(op.attributes[TRANSFER_ATTRIBUTE]) if TRANSFER_ATTRIBUTE in op.attributes else None
+
+
+def packed_params(op: ir.Operation, target: Target) -> bytes:
+    """The parameters that the copy `op` brings a tile, as `target` takes them."""
     reader = _param_reader(op)
     if reader is None:
         raise InternalError("nothing reads the parameters that a copy brings", found=str(op)[:200])
-    return spec_of(reader)
+    return spec_of(reader).pack_for(target, *(constant_part(value, layer_name(op)) for value in op.operands))
+
+
+def constant_part(value: ir.Value, layer: str) -> np.ndarray:
+    """The elements of an npu.constant, or of a part cut out of one.
+
+    Raises:
+        InternalError: the value is neither.
+    """
+    found = constant_region(value)
+    if found is None:
+        raise InternalError("a parameter is no constant", layer=layer, found=str(value)[:120])
+    array, region = found
+    return np.ascontiguousarray(cut(array, region))
+
+
+def base_of(value: ir.Value) -> ir.Value:
+    """The tensor that `value` is a slice of, or itself."""
+    owner = value.owner
+    if not isinstance(owner, ir.Block) and owner.name == "tensor.extract_slice":
+        return owner.operation.operands[0]
+    return value
+
+
+def region_of(op: ir.Operation) -> Region:
+    """Offsets and sizes of an extract_slice or insert_slice."""
+    starts = ir.DenseI64ArrayAttr(op.attributes["static_offsets"])
+    sizes = ir.DenseI64ArrayAttr(op.attributes["static_sizes"])
+    return tuple(zip(starts, sizes, strict=True))
+
+
+def constant_region(value: ir.Value) -> tuple[np.ndarray, Region] | None:
+    """(whole array, region) where `value` is an npu.constant or a slice of one."""
+    base = base_of(value)
+    owner = base.owner
+    if isinstance(owner, ir.Block) or owner.name != "npu.constant":
+        return None
+    array = constant_array(owner.operation)
+    region = tuple((0, extent) for extent in array.shape) if base == value else region_of(value.owner.operation)
+    return array, region

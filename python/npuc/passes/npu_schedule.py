@@ -12,10 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch_mlir import ir
 
 from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
+from npuc.ops.base import Region, cut
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
@@ -53,12 +55,20 @@ def with_packed(segment: Segment, target: Target) -> Graph:
     """The segment's graph, with the sizes that parameters have off chip where the machine decodes packed weights."""
     if not target.array.decoded_weights:
         return segment.graph
-    sizes = {}
+    known: dict[int, list[np.ndarray]] = {}
     for node, op in zip(segment.graph.nodes, segment.ops, strict=True):
         arrays = [constant_value(op.operands[position]) for position in node.spec.param_operands]
         if arrays and all(array is not None for array in arrays):
-            sizes[node.index] = len(node.spec.pack_for(target, *arrays))
-    return replace(segment.graph, packed_bytes=sizes)
+            known[node.index] = arrays
+    nodes = segment.graph.nodes
+
+    def part(index: int, region: Region) -> int:
+        tile = nodes[index].spec.tile(region)
+        arrays = (cut(array, tile.regions[position]) for position, array in zip(tile.spec.param_operands, known[index], strict=True))
+        return len(tile.spec.pack_for(target, *map(np.ascontiguousarray, arrays)))
+
+    sizes = {index: len(nodes[index].spec.pack_for(target, *arrays)) for index, arrays in known.items()}
+    return replace(segment.graph, packed_bytes=sizes, packed_part_bytes=part)
 
 
 def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:

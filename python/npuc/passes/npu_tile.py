@@ -22,8 +22,8 @@ from npuc.errors import UserInputError
 from npuc.ops.base import Region, TensorType, region_type
 from npuc.passes._segment import Segment, arrange, graph_of
 from npuc.passes.base import Pass, functions, target_of
-from npuc.passes.npu_schedule import schedules_of
-from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store, View, channel_chunks, chunk_region, expand
+from npuc.passes.npu_schedule import schedules_of, with_packed
+from npuc.plan.steps import Compute, Load, LoadParams, Part, Step, Steps, Store, View, channel_chunks, chunk_region, expand
 from npuc.targets.base import Target
 
 Key = tuple[str, int, int]
@@ -31,6 +31,8 @@ Key = tuple[str, int, int]
 SCRATCH_BYTES_ATTRIBUTE = "npu.scratch_bytes"
 # parameters that come from attributes alone have no operand: the copy that brings them and its readers carry one number
 PARAMS_ATTRIBUTE = "npu.params"
+# copies that follow one another and carry one number are one transfer
+TRANSFER_ATTRIBUTE = "npu.transfer"
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class NpuTile(Pass):
             for number, (ops, schedule) in enumerate(zip(found, schedules, strict=True)):
                 # read now: what the segments before it made has become a copy back to the host
                 segment = graph_of(ops, edges_in_sram=not target.dram.writable)
-                steps = expand(segment.graph, schedule, target)
+                steps = expand(with_packed(segment, target), schedule, target)
                 parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
                 _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}, number).run()
 
@@ -78,7 +80,8 @@ class _Tiler:
     Attributes:
         parts: node -> into how many parts its output channels are cut.
         number: of the segment.
-        current: (kind, value, buffer) -> the SSA values that hold it now; kind is "sram", "dram" (buffer -1) or "params" (value -1).
+        current: (kind, value, buffer) -> the SSA values that hold it now; kind is "sram", "dram" (buffer -1) or "params", where the value is
+            the offset in the buffer.
     """
 
     segment: Segment
@@ -137,20 +140,20 @@ class _Tiler:
             case Load() | Store():
                 return [("dram", step.value, -1), ("sram", step.value, step.buffer)]
             case LoadParams():
-                return [("params", -1, step.buffer)]
+                return [("params", part.offset_bytes, step.buffer) for part in step.parts]
             case View():
                 return [("sram", value, step.buffer) for value in (*nodes[step.node].activations, nodes[step.node].output)]
             case Compute():
                 node = nodes[step.node]
                 found: list[Key] = [_held(value, buffer) for value, buffer in zip(node.activations, step.inputs, strict=True)]
                 found.append(_held(node.output, step.output))
-                return found + ([("params", -1, step.params)] if step.params >= 0 else [])
+                return found + ([("params", step.params_offset, step.params)] if step.params >= 0 else [])
 
     def _group(self, positions: range, number: int, final: dict[Key, int]) -> None:
         """One region; values needed later leave it through its yield."""
         steps = [self.steps.steps[position] for position in positions]
         names = list(dict.fromkeys(self.segment.graph.nodes[step.node].name for step in steps if isinstance(step, Compute)))
-        made = {key: types for step in steps for key, types in [self._result(step)]}
+        made = {key: types for step in steps for key, types in self._results(step)}
         leaving = [key for key in made if final.get(key, -1) >= positions.stop]
         block, results = build_group({"group": number, "layers": names, "segment": self.number}, [kind for key in leaving for kind in made[key]])
         with ir.InsertionPoint(block):
@@ -160,34 +163,36 @@ class _Tiler:
         for key in leaving:
             self.current[key], results = results[: len(made[key])], results[len(made[key]) :]
 
-    def _result(self, step: Step) -> tuple[Key, list[ir.Type]]:
-        """What the step makes, as a key of `current`, and the types of the values under it."""
+    def _results(self, step: Step) -> list[tuple[Key, list[ir.Type]]]:
+        """What the step makes, as keys of `current`, and the types of the values under each."""
         graph = self.segment.graph
         match step:
             case Load():
-                return ("sram", step.value, step.buffer), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)]
+                return [(("sram", step.value, step.buffer), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)])]
             case Store():
-                return ("dram", step.value, -1), [self._type(graph.types[step.value], "dram")]
+                return [(("dram", step.value, -1), [self._type(graph.types[step.value], "dram")])]
             case LoadParams():
-                return ("params", -1, step.buffer), [self._type(piece, "sram") for piece in self._param_types(step)]
+                return [
+                    (("params", part.offset_bytes, step.buffer), [self._type(piece, "sram") for piece in self._param_types(part)]) for part in step.parts
+                ]
             case View():
-                return ("sram", graph.nodes[step.node].output, step.buffer), [self._type(graph.nodes[step.node].spec.output, "sram")]
+                return [(("sram", graph.nodes[step.node].output, step.buffer), [self._type(graph.nodes[step.node].spec.output, "sram")])]
             case Compute():
                 node = graph.nodes[step.node]
                 kind = region_type(node.spec.output, step.region) if step.alone else node.spec.output
                 key = _held(node.output, step.output)
-                return key, [self._type(kind, key[0], self._ring_rows(step.output))]
+                return [(key, [self._type(kind, key[0], self._ring_rows(step.output))])]
 
-    def _param_regions(self, step: LoadParams) -> tuple[Region, ...]:
-        """For each operand of the step's node the part that the chunk reads."""
-        node = self.segment.graph.nodes[step.node]
-        if self.parts[step.node] == 1:
+    def _param_regions(self, part: Part) -> tuple[Region, ...]:
+        """For each operand of the node the part that the chunk reads."""
+        node = self.segment.graph.nodes[part.node]
+        if self.parts[part.node] == 1:
             return tuple(tensor.whole for tensor in node.spec.inputs)
-        chunk = channel_chunks(node, self.parts[step.node], self.target)[step.chunk]
+        chunk = channel_chunks(node, self.parts[part.node], self.target)[part.chunk]
         return node.spec.tile(chunk_region(node.spec.output.whole, chunk)).regions
 
-    def _param_types(self, step: LoadParams) -> list[TensorType]:
-        spec, regions = self.segment.graph.nodes[step.node].spec, self._param_regions(step)
+    def _param_types(self, part: Part) -> list[TensorType]:
+        spec, regions = self.segment.graph.nodes[part.node].spec, self._param_regions(part)
         if not spec.param_operands:
             return [TensorType((spec.param_bytes(),), "i8")]
         return [region_type(spec.inputs[position], regions[position]) for position in spec.param_operands]
@@ -249,14 +254,19 @@ class _Tiler:
         return self.segment.ops[producer].location
 
     def _load_params(self, step: LoadParams) -> None:
-        op, spec, regions = self.segment.ops[step.node], self.segment.graph.nodes[step.node].spec, self._param_regions(step)
-        pieces = [self._cut(op.operands[position], spec.inputs[position], regions[position]) for position in spec.param_operands]
-        kinds = [self._type(piece, "sram") for piece in self._param_types(step)]
-        if not pieces:
-            pieces = [build_constant(np.frombuffer(spec.pack_params(), np.int8), loc=op.location)]
-        self.current["params", -1, step.buffer] = build_copy(pieces, kinds, loc=op.location)
-        if not spec.param_operands:
-            self.current["params", -1, step.buffer][0].owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.buffer)
+        """One copy a part; the copies of one transfer carry its number."""
+        for part in step.parts:
+            op, spec, regions = self.segment.ops[part.node], self.segment.graph.nodes[part.node].spec, self._param_regions(part)
+            pieces = [self._cut(op.operands[position], spec.inputs[position], regions[position]) for position in spec.param_operands]
+            kinds = [self._type(piece, "sram") for piece in self._param_types(part)]
+            if not pieces:
+                pieces = [build_constant(np.frombuffer(spec.pack_params(), np.int8), loc=op.location)]
+            copies = build_copy(pieces, kinds, loc=op.location)
+            self.current["params", part.offset_bytes, step.buffer] = copies
+            if not spec.param_operands:
+                copies[0].owner.attributes[PARAMS_ATTRIBUTE] = to_attr(step.buffer)
+            if len(step.parts) > 1:
+                copies[0].owner.attributes[TRANSFER_ATTRIBUTE] = to_attr(step.buffer)
 
     def _compute(self, step: Compute) -> None:
         node = self.segment.graph.nodes[step.node]
@@ -264,7 +274,7 @@ class _Tiler:
         tile = node.spec.tile(step.region)
         spec, regions = tile.spec, tile.regions
         operands: list[ir.Value] = []
-        params = list(self.current["params", -1, step.params]) if step.params >= 0 else []
+        params = list(self.current["params", step.params_offset, step.params]) if step.params >= 0 else []
         if step.direct:
             whole = self.segment.ops[step.node].operands
             params = [self._cut(whole[position], node.spec.inputs[position], regions[position]) for position in spec.param_operands]

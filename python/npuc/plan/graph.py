@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The part of a network that one NPU segment runs, as specs and values: what the planner sees."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -55,6 +55,7 @@ class Graph:
         inputs: values that arrive from outside, in off-chip memory.
         outputs: values that must end in off-chip memory.
         packed_bytes: node -> bytes of its parameters as they lie off chip, where the machine decodes packed weights; else empty.
+        packed_part_bytes: (node, region of its output) -> the same of the parameters that this region needs.
         resident: inputs that lie in SRAM from the start and outputs that lie there at the end, where off-chip memory cannot be written.
         constants: inputs that the program brings with it.
     """
@@ -66,6 +67,7 @@ class Graph:
     packed_bytes: dict[int, int] = field(default_factory=dict)
     resident: frozenset[int] = frozenset()
     constants: frozenset[int] = frozenset()
+    packed_part_bytes: Callable[[int, Region], int] | None = field(default=None, compare=False, repr=False)
 
     @cached_property
     def consumers(self) -> dict[int, tuple[int, ...]]:

@@ -18,6 +18,7 @@ class Options:
         fusion: groups of several ops run stripe by stripe.
         keep: values between groups stay in SRAM where there is room.
         prefetch: parameters are fetched ahead of their use.
+        join: parameter loads that stand together travel as one transfer.
         ahead: a stripe's inputs are loaded while the one before it is computed.
         direct: the core reads parameters and feature maps off-chip itself where that is faster, on machines where it can.
         channels_outer: chunks of output channels may stand outside the stripes.
@@ -28,6 +29,7 @@ class Options:
     fusion: bool = True
     keep: bool = True
     prefetch: bool = True
+    join: bool = True
     ahead: bool = True
     direct: bool = True
     channels_outer: bool = True

@@ -7,7 +7,7 @@ them; where it is not built, each schedule's commands are made anew.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,7 @@ class Pricer:
             found[node.name] = found.get(node.name, 0) + value
         return found
 
-    def _add(self, step: Step, rings: Sequence[int], moved: dict[int, int]) -> int:
+    def _add(self, step: Step, rings: Sequence[int], moved: dict[tuple[int, int], int]) -> int:
         """Give the engine the step's commands, its buffers' addresses left open."""
         where = [Location(Space.SRAM, (slot + 1) << _SLOT_BITS, ring) for slot, ring in enumerate(rings)]
         commands = self._spell(step, where, moved)
@@ -122,7 +122,7 @@ class Pricer:
                 touches.append(touch_row(number, space, extent, write, slot, extent.start - ((slot + 1) << _SLOT_BITS)))
         return self._engine.add(table(rows, COMMAND_COLUMNS), table(touches, TOUCH_COLUMNS), len(rings))
 
-    def _spell(self, step: Step, where: Sequence[Location], moved: dict[int, int]) -> list[Command]:
+    def _spell(self, step: Step, where: Sequence[Location], moved: dict[tuple[int, int], int]) -> list[Command]:
         """The commands of a step whose buffers, in the order of `_slots`, lie at `where`."""
         graph, target = self.graph, self.target
         if isinstance(step, Load | Store):
@@ -137,7 +137,7 @@ class Pricer:
             return [copy_command(blob(Location(Space.DRAM, self._params_home), size), blob(where[0], size), "params", target, "")]
         return self._spell_compute(step, where, moved) if isinstance(step, Compute) else []
 
-    def _spell_compute(self, step: Compute, where: Sequence[Location], moved: dict[int, int]) -> list[Command]:
+    def _spell_compute(self, step: Compute, where: Sequence[Location], moved: dict[tuple[int, int], int]) -> list[Command]:
         graph = self.graph
         node = graph.nodes[step.node]
         tile = node.spec.tile(step.region)
@@ -150,7 +150,8 @@ class Pricer:
         output = view(tile.spec.output, made) if step.alone else view(node.spec.output, made, step.region)
         params = Operand.absent()
         if step.params >= 0:
-            params = blob(next(places), min(moved[step.params], tile.spec.param_bytes()))
+            place = next(places)
+            params = blob(replace(place, offset=place.offset + step.params_offset), moved[step.params, step.params_offset])
         elif step.direct:
             size = -(-tile.spec.param_bytes() * graph.moved_bytes(node) // node.spec.param_bytes())
             params = blob(Location(Space.DRAM, self._params_home), size)
@@ -158,9 +159,9 @@ class Pricer:
         return compute_commands(tile.spec, inputs, output, params, scratch, self.target, node.name)
 
 
-def _moved_bytes(steps: Steps) -> dict[int, int]:
-    """Buffer of parameters -> bytes that lie in it: fewer than they stand for where the machine decodes them."""
-    return {step.buffer: step.moved_bytes for step in steps.steps if isinstance(step, LoadParams)}
+def _moved_bytes(steps: Steps) -> dict[tuple[int, int], int]:
+    """(buffer, offset) of parameters -> bytes that lie there: fewer than they stand for where the machine decodes them."""
+    return {(step.buffer, part.offset_bytes): part.size_bytes for step in steps.steps if isinstance(step, LoadParams) for part in step.parts}
 
 
 def _slots(step: Step) -> list[int]:
@@ -170,12 +171,12 @@ def _slots(step: Step) -> list[int]:
     return [step.buffer]
 
 
-def _key(step: Step, rings: tuple[int, ...], moved: dict[int, int]) -> tuple:
+def _key(step: Step, rings: tuple[int, ...], moved: dict[tuple[int, int], int]) -> tuple:
     """All that a step's commands depend on but addresses."""
     if isinstance(step, Compute):
         places = tuple([buffer >= 0 for buffer in step.inputs])
         kinds = (step.output >= 0, step.params >= 0, step.scratch >= 0, step.direct, step.alone)
-        return step.node, step.region, places, kinds, rings, moved.get(step.params, 0)
+        return step.node, step.region, places, kinds, rings, step.params_offset, moved.get((step.params, step.params_offset), 0)
     if isinstance(step, Load | Store):
         return isinstance(step, Load), step.value, step.region, rings, isinstance(step, Store) and step.alone
     return (step.moved_bytes,) if isinstance(step, LoadParams) else ()

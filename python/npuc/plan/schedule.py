@@ -147,6 +147,7 @@ class Schedule:
         capacity_bytes: SRAM that placement may use; 0: all that the machine has.
         fetch: for each parameter load, in the order of use, the number of the compute step in front of which it stands;
             empty: each at its use.
+        join_bytes: parameter loads that stand together travel as one transfer of at most so many bytes; 0: each alone.
         estimate_cycles: what the timing engine says.
         network_bound_cycles: no schedule is faster.
         peak_sram_bytes, live_sram_bytes: the placement's top, and the bound that live ranges give.
@@ -154,6 +155,7 @@ class Schedule:
 
     groups: tuple[GroupPlan, ...]
     fetch: tuple[int, ...] = ()
+    join_bytes: int = 0
     capacity_bytes: int = 0
     estimate_cycles: int = 0
     network_bound_cycles: int = 0

@@ -40,6 +40,8 @@ TRIALS_OF_EFFORT = (1, 3, 6, len(TRIALS))
 SLACK_LADDER = (0.97, 0.9, 0.8, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
 PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
+# bytes of the transfers that parameter loads join, where a latency for each is dear
+JOINS = (1024, 2048, 4096, 8192, 16384, 32768)
 # buffers that the search for a candidate's placement may look at
 QUICK_LOOKS = 100_000
 # compute steps above which rungs of the prefetch ladder are left out
@@ -252,7 +254,9 @@ def _planned(groups: Groups) -> Result | None:
     starts = sorted(results, key=_cycles)[:STARTS]
     tries = IMPROVING_STEPS[options.effort] // max((len(start.steps.steps) for start in starts), default=1)
     begun = starts if tries >= FEW_TRIES else starts[:1]
-    return min((improved(groups, start, tries // len(begun)) for start in begun), key=_cycles, default=None)
+    changed = (improved(groups, _with_joins(groups, start), tries // len(begun)) for start in begun)
+    best = min(changed, key=_cycles, default=None)
+    return _with_joins(groups, best) if best is not None else None
 
 
 def _cycles(result: Result) -> int:
@@ -275,7 +279,7 @@ def improved(groups: Groups, best: Result, tries: int) -> Result:
                 continue
             seen.add(changed)
             tries -= 1
-            found = _with_prefetch(groups, changed, best)
+            found = _with_prefetch(groups, changed, best, best.schedule.join_bytes)
             if isinstance(found, Result) and found.schedule.estimate_cycles < best.schedule.estimate_cycles:
                 best = found
                 pending = _by_waiting(graph, best, target, options)
@@ -354,11 +358,32 @@ def _fit(
     return None
 
 
-def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | None) -> Result | bool | None:
+def _with_joins(groups: Groups, result: Result) -> Result:
+    """The same schedule with parameter loads that stand together joined, where that is faster."""
+    if not groups.shared.options.join:
+        return result
+    graph, target, capacity = groups.graph, groups.target, groups.target.sram.bytes
+    spelled = Spelled(graph, result.schedule, target, groups.shared.footprints)
+    best, known = result, result.steps.steps
+    for join_bytes in JOINS:
+        schedule = replace(result.schedule, join_bytes=join_bytes)
+        steps = spelled.fetched(schedule.fetch, join_bytes)
+        # the same loads, or none more together
+        if steps.steps == known:
+            continue
+        known = steps.steps
+        placement = _placed(steps, capacity)
+        if placement is not None:
+            found = finish(groups.shared.pricer, schedule, steps, placement)
+            best = min(best, found, key=_cycles)
+    return best
+
+
+def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | None, join_bytes: int = 0) -> Result | bool | None:
     """`plan` with parameters fetched as far ahead as placement bears; None where it does not fit even without, False where it is no use."""
     graph, target, footprints = groups.graph, groups.target, groups.shared.footprints
     capacity = target.sram.bytes
-    plain = Schedule(plan, capacity_bytes=capacity)
+    plain = Schedule(plan, join_bytes=join_bytes, capacity_bytes=capacity)
     spelled = Spelled(graph, plain, target, footprints)
     steps = spelled.fetched()
     if best is not None and least_cycles(graph, steps, target) >= best.schedule.estimate_cycles:
@@ -368,11 +393,12 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
     ladder = PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]
     for part in ladder if groups.shared.options.prefetch else ():
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
-        ahead = spelled.fetched(schedule.fetch)
+        ahead = spelled.fetched(schedule.fetch, join_bytes)
         where = _placed(ahead, capacity)
         if where is not None:
             return finish(groups.shared.pricer, schedule, ahead, where)
     placement = _placed(steps, capacity)
+    plain = replace(plain, join_bytes=0)
     return finish(groups.shared.pricer, plain, steps, placement) if placement is not None else None
 
 

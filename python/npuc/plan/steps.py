@@ -6,7 +6,7 @@ Queues and semaphores later let them overlap as far as the bytes allow.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from npuc.errors import UserInputError
 from npuc.ops.base import Region
@@ -50,16 +50,29 @@ class Load:
 
 
 @dataclass(frozen=True)
-class LoadParams:
-    """The packed parameters of one chunk of a node into `buffer`; `moved_bytes` pass the port."""
+class Part:
+    """The packed parameters of one chunk of a node: `size_bytes` from `offset_bytes` on in their buffer."""
 
     node: int
     chunk: int
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class LoadParams:
+    """Parameters into `buffer`, by one transfer."""
+
+    parts: tuple[Part, ...]
     buffer: int
-    moved_bytes: int
+
+    @property
+    def moved_bytes(self) -> int:
+        """Bytes that pass the port: every part but the last fills whole alignments."""
+        return self.parts[-1].offset_bytes + self.parts[-1].size_bytes
 
     def renumbered(self, new: Mapping[int, int]) -> "LoadParams":
-        return LoadParams(self.node, self.chunk, new[self.buffer], self.moved_bytes)
+        return LoadParams(self.parts, new[self.buffer])
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,7 @@ class Compute:
         params, scratch: buffers, or -1.
         direct: the parameters are read off-chip.
         alone: the output buffer holds this tile and nothing else.
+        params_offset: where the parameters start in their buffer, bytes.
     """
 
     node: int
@@ -84,11 +98,12 @@ class Compute:
     scratch: int = -1
     alone: bool = False
     direct: bool = False
+    params_offset: int = 0
 
     def renumbered(self, new: Mapping[int, int]) -> "Compute":
         inputs = tuple([new[number] for number in self.inputs])
         output, params, scratch = new[self.output], new[self.params], new[self.scratch]
-        return Compute(self.node, self.region, inputs, output, self.chunk, params, scratch, self.alone, self.direct)
+        return Compute(self.node, self.region, inputs, output, self.chunk, params, scratch, self.alone, self.direct, self.params_offset)
 
 
 @dataclass(frozen=True)
@@ -189,7 +204,7 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     Raises:
         UserInputError: `schedule.fetch` does not fit the parameter loads that the groups make.
     """
-    return Spelled(graph, schedule, target, footprints).fetched(schedule.fetch)
+    return Spelled(graph, schedule, target, footprints).fetched(schedule.fetch, schedule.join_bytes)
 
 
 class Spelled:
@@ -204,19 +219,23 @@ class Spelled:
             expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
             expand_group(state, number, group)
 
-    def fetched(self, fetch: Sequence[int] = ()) -> Steps:
+    def fetched(self, fetch: Sequence[int] = (), join_bytes: int = 0) -> Steps:
         """The program with each parameter load in front of the compute step that `fetch` names; without it at its use.
+
+        Args:
+            join_bytes: loads that stand together there become one transfer of at most so many bytes.
 
         Raises:
             UserInputError: `fetch` does not fit the loads.
         """
         state = self._state
-        return _renumbered(state, _fetched_ahead(state.items, fetch))
+        items, buffers = _joined(state, _fetched_ahead(state.items, fetch), join_bytes)
+        return _renumbered(state, items, buffers)
 
 
-def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
+def _renumbered(state: _Expansion, items: list[_Item], known: list[Buffer]) -> Steps:
     """Buffers in the order of their first touch: the order in which the lowering meets them in the IR."""
-    spans = [(1 << 60, -1)] * len(state.buffers)
+    spans = [(1 << 60, -1)] * len(known)
     order: dict[int, None] = dict.fromkeys(state.kept[value] for value in state.graph.inputs if value in state.graph.resident)
     for position, item in enumerate(items):
         for number in item.touched:
@@ -229,7 +248,7 @@ def _renumbered(state: _Expansion, items: list[_Item]) -> Steps:
         spans[state.kept[value]] = (min(first, position), max(last, position))
     new = {old: number for number, old in enumerate(order)}
     new[-1] = -1
-    buffers = tuple(Buffer(state.buffers[old].size_bytes, state.buffers[old].ring_rows, state.buffers[old].label, *spans[old]) for old in order)
+    buffers = tuple(Buffer(known[old].size_bytes, known[old].ring_rows, known[old].label, *spans[old]) for old in order)
     resident = {value: new[state.kept[value]] for value in sorted(state.graph.resident)}
     return Steps(tuple([item.step.renumbered(new) for item in items]), tuple([item.group for item in items]), buffers, resident)
 
@@ -296,9 +315,9 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                 params = held.get((index, part), -1)
                 direct = group.reads_directly(index)
                 if node.spec.param_bytes() and params < 0 and not direct:
-                    size = state.footprints.param_bytes(node, chunk)
+                    size = state.footprints.moved_bytes(node, chunk)
                     params = state.buffer(size, f"parameters of {node.name}")
-                    state.add(LoadParams(index, part, params, state.footprints.moved_bytes(node, chunk)), number, params)
+                    state.add(LoadParams((Part(index, part, 0, size),), params), number, params)
                     if not streamed[index]:
                         held[index, part] = params
                 scratch = state.buffer(scratch_bytes, f"scratch of {node.name}") if scratch_bytes else -1
@@ -341,7 +360,7 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
         again = part == 0 or not whole
         if again:
             place = _value_buffers(state, group, {value: held for value, held in shape.capacity.items() if value != node.output})
-        size = state.footprints.param_bytes(node, chunk)
+        size = state.footprints.moved_bytes(node, chunk)
         params = state.buffer(size, f"parameters of {node.name}") if size else -1
         sources = tuple(place[value] for value in node.activations)
 
@@ -354,7 +373,7 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
         if again:
             load(0)
         if size:
-            state.add(LoadParams(node.index, part, params, state.footprints.moved_bytes(node, chunk)), number, params)
+            state.add(LoadParams((Part(node.index, part, 0, size),), params), number, params)
         for step, stripe in enumerate(shape.stripes):
             if step and not group.ahead:
                 load(step)
@@ -401,3 +420,55 @@ def _fetched_ahead(items: list[_Item], fetch: Sequence[int]) -> list[_Item]:
             number += 1
         merged.append(item)
     return merged
+
+
+def _joined(state: _Expansion, items: list[_Item], join_bytes: int) -> tuple[list[_Item], list[Buffer]]:
+    """Parameter loads that stand together as one transfer of at most `join_bytes`, into one buffer; and all buffers."""
+    if not join_bytes:
+        return items, state.buffers
+    buffers = list(state.buffers)
+    # buffer of one load -> the one it shares with others, and where it starts there
+    moved: dict[int, tuple[int, int]] = {}
+    found: list[_Item] = []
+    position = 0
+    while position < len(items):
+        run = _run(state, items, position, join_bytes)
+        if len(run) < 2:
+            found.append(items[position])
+            position += 1
+            continue
+        parts, top = [], 0
+        for item in run:
+            (part,) = item.step.parts  # type: ignore[union-attr]
+            moved[item.touched[0]] = (len(buffers), top)
+            parts.append(Part(part.node, part.chunk, top, part.size_bytes))
+            top += align(part.size_bytes)
+        buffers.append(Buffer(top, 0, buffers[run[0].touched[0]].label))
+        found.append(_Item(LoadParams(tuple(parts), len(buffers) - 1), run[0].group, (len(buffers) - 1,)))
+        position += len(run)
+    return [_following(item, moved) for item in found], buffers
+
+
+def _run(state: _Expansion, items: list[_Item], first: int, join_bytes: int) -> list[_Item]:
+    """The loads from `first` on that make one transfer: what reads them takes them from operands of its own."""
+    run: list[_Item] = []
+    size = 0
+    for item in items[first:]:
+        step = item.step
+        if not isinstance(step, LoadParams) or not state.graph.nodes[step.parts[0].node].spec.param_operands:
+            break
+        size += align(step.moved_bytes)
+        if size > join_bytes:
+            break
+        run.append(item)
+    return run
+
+
+def _following(item: _Item, moved: Mapping[int, tuple[int, int]]) -> _Item:
+    """A compute step reads its parameters where the joint transfer puts them."""
+    step = item.step
+    if not isinstance(step, Compute) or step.params not in moved:
+        return item
+    buffer, offset = moved[step.params]
+    touched = tuple(buffer if number == step.params else number for number in item.touched)
+    return _Item(replace(step, params=buffer, params_offset=offset), item.group, touched)

@@ -19,6 +19,7 @@ class Footprints:
         self._divisible: dict[int, bool] = {}
         self._tiles: dict[tuple[int, int, int], Tile] = {}
         self._needs: dict[tuple[int, int, int], tuple[tuple[int, int, int], ...]] = {}
+        self._moved_bytes: dict[tuple[int, int, int], int] = {}
         self._param_bytes: dict[tuple[int, int, int], int] = {}
 
     def tile(self, node: Node, low: int, high: int) -> Tile:
@@ -38,10 +39,15 @@ class Footprints:
         return self._param_bytes[key]
 
     def moved_bytes(self, node: Node, chunk: tuple[int, int]) -> int:
-        """Bytes that a fetch of the parameters of `chunk` moves; packed ones are shared out evenly over the channels."""
-        size = self.param_bytes(node, chunk)
-        whole = node.spec.param_bytes()
-        return size if not whole else -(-size * self.graph.moved_bytes(node) // whole)
+        """Bytes that a fetch of the parameters of `chunk` moves, and that it takes in SRAM."""
+        if chunk == (0, node.spec.output.nhwc[-1]):
+            return self.graph.moved_bytes(node)
+        if self.graph.packed_part_bytes is None or node.index not in self.graph.packed_bytes:
+            return self.param_bytes(node, chunk)
+        key = (node.index, *chunk)
+        if key not in self._moved_bytes:
+            self._moved_bytes[key] = self.graph.packed_part_bytes(node.index, (*node.spec.output.whole[:-1], chunk))
+        return self._moved_bytes[key]
 
     def needs(self, node: Node, low: int, high: int) -> tuple[tuple[int, int, int], ...]:
         """(value, first row, one past the last row) for each activation that the rows low .. high - 1 read."""

@@ -127,7 +127,7 @@ def _ours(model: Path, preset: str, sram_bytes: int) -> tuple[Side, int]:
             "--target",
             preset,
             "--sram-kib",
-            str(sram_bytes // 1024),
+            repr(sram_bytes / 1024),
             "-o",
             str(path),
         ]

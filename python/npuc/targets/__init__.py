@@ -19,8 +19,8 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_all()))
 
 
-def get(name: str, sram_kib: int | None = None) -> Target:
-    """The machine called `name`, with its SRAM capacity replaced where `sram_kib` says so.
+def get(name: str, sram_kib: float | None = None) -> Target:
+    """The machine called `name`, with its SRAM capacity replaced where `sram_kib` says so, in KiB; a fraction is a number of bytes too.
 
     Raises:
         TargetUnknown: no such machine.
@@ -36,9 +36,10 @@ def get(name: str, sram_kib: int | None = None) -> Target:
     machine = machines[name]
     if sram_kib is None:
         return machine
-    if type(sram_kib) is not int or not 1 <= sram_kib <= MAX_SRAM_KIB:
-        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib!r} KiB", wanted=f"a whole number, 1 .. {MAX_SRAM_KIB} KiB")
-    return machine.with_sram(sram_kib * 1024)
+    number = isinstance(sram_kib, int | float) and not isinstance(sram_kib, bool)
+    if not number or not 1 <= sram_kib <= MAX_SRAM_KIB or sram_kib * 1024 != int(sram_kib * 1024):
+        raise TargetUnknown("the SRAM capacity is not usable", found=f"{sram_kib!r} KiB", wanted=f"whole bytes, 1 .. {MAX_SRAM_KIB} KiB")
+    return machine.with_sram(int(sram_kib * 1024))
 
 
 def _all() -> dict[str, Target]:
