@@ -13,7 +13,10 @@ import flatbuffers
 import numpy as np
 import tflite
 
-DTYPES = {"INT8": np.int8, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "FLOAT32": np.float32, "BOOL": np.bool_}
+DTYPES = {
+    "INT8": np.int8, "UINT8": np.uint8, "INT16": np.int16, "INT32": np.int32, "INT64": np.int64, "FLOAT16": np.float16, "FLOAT32": np.float32,
+    "BOOL": np.bool_,
+}  # fmt: skip
 
 
 @dataclass(eq=False)

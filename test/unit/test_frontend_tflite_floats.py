@@ -122,3 +122,14 @@ def test_weights_in_codes_of_a_layer_in_float_are_refused_with_the_way_out(kind,
     with pytest.raises(UnsupportedOp, match=f"{kind} cannot be imported") as caught:
         npuc.compile(path)
     assert caught.value.layer == "dense" and "representative data set" in caught.value.advice
+
+
+def test_weights_of_16_bit_floats_are_refused_with_the_way_out(tmp_path):
+    x, y, wide = Tensor((1, 4), "FLOAT32", name="x"), Tensor((1, 2), "FLOAT32", name="dense"), Tensor((2, 4), "FLOAT32", name="wide")
+    weights = Tensor.constant(np.ones((2, 4)), "FLOAT16")
+    ops = [Op("DEQUANTIZE", (weights,), (wide,), "DequantizeOptions", {}, 3), Op("FULLY_CONNECTED", (x, wide, None), (y,), "FullyConnectedOptions", {})]
+    path = tmp_path / "net.tflite"
+    path.write_bytes(network(ops, [x], [y]))
+    with pytest.raises(UnsupportedOp, match="found: FLOAT16 of") as caught:
+        npuc.compile(path)
+    assert caught.value.layer == "wide" and "representative data set" in caught.value.advice

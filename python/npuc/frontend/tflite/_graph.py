@@ -26,7 +26,7 @@ SHIFT = 128
 # what helps where codes meet real values: nothing is dequantized behind the user's back
 QUANTIZE_WHOLE = (
     "quantize weights and activations, by post-training quantization with a representative data set; "
-    "dynamic-range quantization leaves the activations in float32"
+    "dynamic-range and float16 quantization leave the activations in float32"
 )
 
 Converter = Callable[["Importer", FileOp], None]
@@ -74,9 +74,8 @@ class Importer:
         """Its type inside npuc."""
         one = self.file(index)
         if one.dtype not in NUMPY_DTYPES:
-            raise self.refuse(
-                "element type of a tensor", found=f"{one.dtype} of '{one.name}'", wanted="int8, uint8, int16, int32, int64 or float32"
-            )
+            wanted = "int8, uint8, int16, int32, int64 or float32"
+            raise self.refuse("element type of a tensor", found=f"{one.dtype} of '{one.name}'", wanted=wanted, advice=QUANTIZE_WHOLE)
         return TensorType(self.shapes.get(index, one.shape), "i8" if one.dtype == "ui8" else one.dtype)
 
     def give_shape(self, index: int, shape: tuple[int, ...]) -> None:
@@ -124,9 +123,10 @@ class Importer:
         """The value of a tensor in MLIR; a constant is written where it is first read."""
         if index not in self.values:
             found = self.known(index)
+            # a constant of an element type unknown here has no value either
+            self.tensor(index)
             if found is None:
                 raise ImportFailed(f"tensor '{self.file(index).name}' is read before it is written", layer=self.layer)
-            self.tensor(index)
             self.values[index] = build_constant(np.ascontiguousarray(found), loc=ir.Location.name(layer_name(self.file(index).name)))
         return self.values[index]
 
