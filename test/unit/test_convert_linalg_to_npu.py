@@ -214,6 +214,8 @@ GROUPS = {
         "floor": torch.floor,
         "prelu, one slope": nn.PReLU(),
         "prelu, a slope a channel": Slopes(0.1, 0.2, -0.3, 0.0, 0.5, 1.0, 1.5, 0.05),
+        "prelu behind a linear layer": nn.Sequential(nn.Flatten(), nn.Linear(512, 4), Slopes(0.1, -0.2, 0.0, 1.5)),
+        "prelu of rows": nn.Sequential(nn.Flatten(2), Slopes(0.1, 0.2, -0.3, 0.0, 0.5, 1.0, 1.5, 0.05)),
     },
     "clamps": {
         "relu": F.relu,
