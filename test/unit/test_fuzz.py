@@ -14,13 +14,14 @@ import pytest
 from torch_mlir import ir
 
 from npuc import cli, dialects, opt
-from npuc.fuzz import cases, search
+from npuc.fuzz import cases, search, tosa
 from npuc.fuzz.npu import random_network
 from npuc.fuzz.ops import draws
 from npuc.fuzz.processes import Child, Limits
 from npuc.fuzz.report import Report
 from npuc.fuzz.shrink import shrink
 from npuc.ops import all_ops
+from npuc.ops.base import TensorType
 from npuc.passes._rewrites import Rewrite
 from samples import networks, planted
 
@@ -61,6 +62,18 @@ def test_a_seed_and_a_number_name_one_module(index, context):
     one, again, other = cases.module(3, index), cases.module(3, index), cases.module(4, index)
     assert one == again
     assert one.text != other.text
+
+
+def test_a_resize_that_leaves_nothing_is_drawn_anew(context):
+    net = tosa.TosaNet(np.random.default_rng(1))
+    net.argument(TensorType((1, 1, 1, 1), "i8"))
+    left = 0
+    for _ in range(200):
+        try:
+            tosa.resize(net)
+        except ValueError:
+            left += 1
+    assert 0 < left < 200 and net.returns().operation.verify()
 
 
 def test_half_of_the_networks_have_eight_ops_or_more(context):

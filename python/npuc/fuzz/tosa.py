@@ -56,8 +56,10 @@ class TosaNet(Net):
         """Adds an op; attributes in MLIR's words.
 
         Raises:
-            ValueError: the op is not well formed, or its result is large.
+            ValueError: the op is not well formed, or its result is empty or large.
         """
+        if min(output.shape, default=1) < 1:
+            raise ValueError(f"{output} is empty")
         if output.elements > MAX_ELEMENTS:
             raise ValueError(f"{output} is large")
         parsed = {key: ir.Attribute.parse(text) for key, text in attributes.items()}
