@@ -37,7 +37,7 @@ def test_a_price_is_that_of_the_commands(name, sram_kib, effort):
 
 
 def test_addresses_decide_who_waits():
-    """Buffers that take turns at one place cost more than buffers side by side."""
+    """Buffers side by side cost no more than those that take turns at one place, and buffers on top of one another cost most."""
     graph, target = drawing(), get("edge-256").with_sram(24 * 1024)
     found = search(graph, target)
     pricer = Pricer(graph, target)
@@ -47,4 +47,6 @@ def test_addresses_decide_who_waits():
         top += buffer.size_bytes
     apart = replace(found.placement, offsets=tuple(offsets))
     assert pricer.price(found.steps, apart) == pricer._price_in_python(found.steps, apart)
-    assert pricer.price(found.steps, apart).total_cycles < found.price.total_cycles
+    heap = replace(found.placement, offsets=(0,) * len(offsets))
+    assert pricer.price(found.steps, heap) == pricer._price_in_python(found.steps, heap)
+    assert pricer.price(found.steps, apart).total_cycles <= found.price.total_cycles < pricer.price(found.steps, heap).total_cycles

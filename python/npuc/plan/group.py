@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from npuc.isa.base import Operand, Space
+from npuc.isa.base import Instruction, Operand, Space
 from npuc.ops.base import OpSpec, dense_operand
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
 from npuc.plan.schedule import GroupPlan
-from npuc.plan.steps import Compute, align, channel_chunks
+from npuc.plan.steps import Compute, Speller, align, channel_chunks
 from npuc.plan.stripes import Footprints, Profile, profile
 from npuc.targets.base import Target, ceil_div
 
@@ -104,6 +104,7 @@ class Shared:
     options: Options = field(default_factory=Options)
     considered: int = 0
     cycles: dict[tuple[int, int, int, bool, frozenset[int]], int] = field(default_factory=dict)
+    direct: dict[tuple[int, int], int] = field(default_factory=dict)
     shapes: dict[tuple[int, int, int, bool], "Shape"] = field(default_factory=dict)
 
     @cached_property
@@ -113,6 +114,10 @@ class Shared:
     @cached_property
     def pricer(self) -> Pricer:
         return Pricer(self.graph, self.target)
+
+    @cached_property
+    def speller(self) -> Speller:
+        return Speller(self.graph, self.target, self.footprints)
 
     @cached_property
     def roots(self) -> dict[int, int]:
@@ -149,15 +154,27 @@ class Shared:
         channels = 0 if channels == whole else channels
         key = (node.index, height, channels, direct, far)
         if key not in self.cycles:
-            extent = rows(node.spec.output)
-            low = (extent - height) // 2
-            spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
-            if channels:
-                spec = spec.tile((*spec.output.whole[:-1], (0, channels))).spec
-            size = self.graph.moved_bytes(node) * (channels or whole) // whole
-            spaces = tuple(Space.DRAM if value in far else Space.SRAM for value in (*node.activations, node.output))
-            self.cycles[key] = spec_cycles(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM)
+            self.cycles[key] = sum(command.cycles(self.target) for command in self._tile_commands(node, height, channels, direct, far))
         return self.cycles[key]
+
+    def direct_bytes(self, node: Node, height: int) -> int:
+        """Off-chip bytes of such a tile where the core reads the parameters there."""
+        key = (node.index, height)
+        if key not in self.direct:
+            commands = self._tile_commands(node, height, 0, True, frozenset())
+            self.direct[key] = sum(command.traffic(self.target).get(Space.DRAM, 0) for command in commands)
+        return self.direct[key]
+
+    def _tile_commands(self, node: Node, height: int, channels: int, direct: bool, far: frozenset[int]) -> list[Instruction]:
+        extent = rows(node.spec.output)
+        whole = node.spec.output.shape[-1] if node.spec.output.shape else 1
+        low = (extent - height) // 2
+        spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
+        if channels:
+            spec = spec.tile((*spec.output.whole[:-1], (0, channels))).spec
+        size = self.graph.moved_bytes(node) * (channels or whole) // whole
+        spaces = tuple(Space.DRAM if value in far else Space.SRAM for value in (*node.activations, node.output))
+        return spec_commands(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM)
 
     def shape(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> "Shape":
         """The stripes of a group."""
@@ -213,6 +230,10 @@ class Groups:
         self._more: dict[tuple[int, int], Iterator[list[Way]]] = {}
 
     # closed forms ------------------------------------------------------------------------------
+
+    def array_cycles(self, node: Node) -> int:
+        """The node's own bound on the array."""
+        return node.spec.array_cycles(self.target)
 
     def step_cycles(self, step: Compute) -> int:
         """Cycles of a compute step: the tile's, by its share of the output channels."""
@@ -306,8 +327,10 @@ class Groups:
         core = sum(each) + slower * len(each)
         group = GroupPlan((index,), stripe_rows, (1,), (False,), direct=(True,))
         edges = self._single_edges([node], (0,)) if shape.count == 1 else self._striped_edges(shape, [node], (0,), True)
-        # the DMA could have brought them beside other work: that counts, so that this is chosen where they do not fit
-        return Way(group, core, core, self.target.dram.cycles(self.graph.moved_bytes(node)) * len(each), shape.count, len(each), edges)
+        # the DMA could have brought them beside other work: that counts, so that this is chosen where they do not fit; and the core reads
+        # them again for every block of pixels
+        read = max(self.shared.direct_bytes(node, height), self.graph.moved_bytes(node))
+        return Way(group, core, core, self.target.dram.cycles(read) * len(each), shape.count, len(each), edges)
 
     def _moved(self, values: Sequence[int], count: int, latency: int) -> int:
         dram = self.target.dram
@@ -462,7 +485,7 @@ class Groups:
             if striped and parameters * HELD_FRACTION > self.target.sram.bytes:
                 found.append(self.evaluate(members, height, False, ahead))
             if end - first == 1:
-                found += self._alone(first, height, striped, parameters)
+                found += self._alone(first, height, striped, parameters > 0)
             yield found
 
     def _least_held(self, members: tuple[int, ...], count: int) -> int:
@@ -503,8 +526,8 @@ def _fits(ways: Sequence[Way], budget_bytes: int) -> bool:
     return any(edge is not None and edge.peak_bytes <= budget_bytes for way in ways for edge in way.edges)
 
 
-def spec_cycles(spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space) -> int:
-    """Sum of the cycles of the op's commands, each alone on the machine.
+def spec_commands(spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space) -> list[Instruction]:
+    """The op's commands on operands that lie dense somewhere in their memories.
 
     Args:
         param_bytes: size of the parameters where they lie.
@@ -512,9 +535,9 @@ def spec_cycles(spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence
         params_in: memory of the parameters.
     """
     if spec.is_view:
-        return 0
+        return []
     inputs = tuple(dense_operand(spec.inputs[i], space, 0) for i, space in zip(spec.activations, spaces, strict=False))
     output = dense_operand(spec.output, spaces[-1], 0)
     params = Operand.dense(params_in, 0, (1, 1, 1, max(param_bytes, 1)))
     scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
-    return sum(instruction.cycles(target) for instruction in spec.emit(inputs, output, params, scratch, target))
+    return spec.emit(inputs, output, params, scratch, target)

@@ -51,6 +51,9 @@ LOOKS_OF_EFFORT = (200_000, 2_000_000, 20_000_000, 200_000_000)
 # the effort from which on CP-SAT is asked too, and its deterministic time
 SOLVER_EFFORT, SOLVER_TIME = 3, 60.0
 
+# efforts by which a placement is looked for again: as many as it was found by
+AGAIN_EFFORTS = 2
+
 # parts of the program that placed buffers are listed by
 _STRETCHES = 256
 
@@ -70,7 +73,7 @@ def live_bound(buffers: Sequence[Lifetime]) -> int:
     return most
 
 
-def place(buffers: Sequence[Lifetime], capacity_bytes: int, *, climb: bool = True, effort: int = 0) -> Placement:
+def place(buffers: Sequence[Lifetime], capacity_bytes: int, *, climb: bool = True, effort: int = 0, orders: int | None = None) -> Placement:
     """Offsets so that buffers alive together do not overlap; stops at the first that fits or meets the live bound.
 
     The result may exceed `capacity_bytes`; the caller compares `peak_bytes`.
@@ -78,9 +81,10 @@ def place(buffers: Sequence[Lifetime], capacity_bytes: int, *, climb: bool = Tru
     Args:
         climb: where first fit does not fit, though it could, look further.
         effort: 0..3, how far.
+        orders: in how many orders first fit is tried; None: in all.
     """
     bound = live_bound(buffers)
-    best, order = _in_orders(buffers, bound, capacity_bytes)
+    best, order = _in_orders(buffers, bound, capacity_bytes, orders)
     if best.peak_bytes <= max(bound, capacity_bytes) or bound > capacity_bytes or not climb:
         return best
     found, by = _below(buffers, capacity_bytes, effort)
@@ -131,7 +135,7 @@ def _halve(buffers: Sequence[Lifetime], best: Placement, low: int, effort: int) 
 
 def place_again(buffers: Sequence[Lifetime], peak_bytes: int, capacity_bytes: int) -> Placement:
     """What a schedule tells of that was placed with `peak_bytes` before (0: unknown); any that fits where it is not found again."""
-    for effort in range(len(LOOKS_OF_EFFORT) if 0 < peak_bytes < capacity_bytes else 0):
+    for effort in range(AGAIN_EFFORTS if 0 < peak_bytes < capacity_bytes else 0):
         found = place(buffers, peak_bytes, effort=effort)
         if found.peak_bytes <= peak_bytes:
             return found
@@ -171,7 +175,7 @@ def _next_top(buffers: Sequence[Lifetime], top_bytes: int) -> int:
     return (top_bytes // unit + 1) * unit
 
 
-def _in_orders(buffers: Sequence[Lifetime], bound: int, capacity_bytes: int) -> tuple[Placement, list[int]]:
+def _in_orders(buffers: Sequence[Lifetime], bound: int, capacity_bytes: int, most: int | None) -> tuple[Placement, list[int]]:
     """The best first fit over a few orders, or the first that is low enough, and its order."""
     keys = (
         lambda i: (-buffers[i][0], buffers[i][1]),
@@ -182,7 +186,7 @@ def _in_orders(buffers: Sequence[Lifetime], bound: int, capacity_bytes: int) -> 
     )
     best: Placement | None = None
     order: list[int] = []
-    for key in keys:
+    for key in keys[:most]:
         tried = sorted(range(len(buffers)), key=lambda i: (*key(i), i))
         offsets, peak = _first_fit(buffers, tried)
         if best is None or peak < best.peak_bytes:

@@ -17,11 +17,11 @@ from npuc.plan.group import Groups, Shared, Way, Weights
 from npuc.plan.improve import moves
 from npuc.plan.options import Options
 from npuc.plan.pack import Lifetime, pack
-from npuc.plan.place import Placement, live_bound, place, place_again, settle, tighten
+from npuc.plan.place import Placement, place, place_again, settle, tighten
 from npuc.plan.prefetch import fetch_positions
 from npuc.plan.price import Price, Pricer, least_cycles
 from npuc.plan.schedule import GroupPlan, Schedule, group_problems
-from npuc.plan.steps import Compute, Spelled, Steps, align, expand
+from npuc.plan.steps import Compute, Steps, align, expand
 from npuc.plan.stripes import Footprints
 from npuc.targets.base import Target
 
@@ -31,8 +31,8 @@ log = logging.getLogger("npuc")
 MAX_GROUP = (6, 6, 14, 24)
 # what closed forms plan with: part of the SRAM (None: as much as placement bears) and how estimates are weighed, in the order of trial
 TRIALS = (
-    (None, Weights(8, 32, True)), (0.35, Weights(8, 32, True)), (None, Weights(8, 64, False)), (0.6, Weights(8, 32, True)),
-    (0.8, Weights(8, 32, True)), (None, Weights(2, 32, True)), (0.5, Weights(8, 64, False)), (0.25, Weights(8, 32, True)),
+    (None, Weights(8, 32, True)), (None, Weights(2, 32, True)), (None, Weights(8, 64, False)), (0.35, Weights(8, 32, True)),
+    (0.6, Weights(8, 32, True)), (0.8, Weights(8, 32, True)), (0.5, Weights(8, 64, False)), (0.25, Weights(8, 32, True)),
     (None, Weights(1, 32, True)), (0.7, Weights(2, 128, False)), (0.45, Weights(4, 32, True)), (0.15, Weights(8, 32, True)),
 )  # fmt: skip
 TRIALS_OF_EFFORT = (1, 3, 6, len(TRIALS))
@@ -50,10 +50,10 @@ LONG_PROGRAM = 4000
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
 LADDER_EFFORT = 3
 # steps of the program, all timed changes together
-IMPROVING_STEPS = (0, 5000, 40_000, 400_000)
+IMPROVING_STEPS = (0, 12_000, 60_000, 600_000)
 # and their number at most
-IMPROVING_TRIES = (0, 240, 600, 3000)
-# plans that changes begin from, where that leaves each its share of so many tries
+IMPROVING_TRIES = (0, 400, 1200, 6000)
+# plans that changes begin from, where there are at least so many tries
 STARTS, FEW_TRIES = 3, 60
 # changes of one group that are tried before it is another one's turn
 MOVES_A_TURN = 4
@@ -192,16 +192,17 @@ def _lifetimes(steps: Steps) -> list[Lifetime]:
 def _placed(steps: Steps, capacity_bytes: int) -> Placement | None:
     """A placement within the capacity by first fit or a short search; None where they find none."""
     lifetimes = _lifetimes(steps)
-    found = place(lifetimes, capacity_bytes, climb=False)
+    found = place(lifetimes, capacity_bytes, climb=False, orders=1)
     if found.peak_bytes <= capacity_bytes:
         return found
     if found.live_bytes > capacity_bytes:
         return None
-    offsets = pack(lifetimes, capacity_bytes, QUICK_LOOKS).offsets
-    if not offsets:
-        return None
-    peak = max(offset + size for offset, (size, _, _) in zip(offsets, lifetimes, strict=True))
-    return Placement(tuple(offsets), peak, live_bound(lifetimes), found_by="search")
+    packing = pack(lifetimes, capacity_bytes, QUICK_LOOKS)
+    if packing.offsets:
+        peak = max(offset + size for offset, (size, _, _) in zip(packing.offsets, lifetimes, strict=True))
+        return Placement(tuple(packing.offsets), peak, found.live_bytes, found_by="search")
+    found = found if packing.impossible else place(lifetimes, capacity_bytes, climb=False)
+    return found if found.peak_bytes <= capacity_bytes else None
 
 
 def search(graph: Graph, target: Target, options: Options | None = None) -> Result:
@@ -250,55 +251,74 @@ def _planned(groups: Groups) -> Result | None:
         found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, best)
         if found is not None:
             results.append(found)
-    # of short programs more than the best are worth changing: where changes end depends on where they begin
-    starts = sorted(results, key=_cycles)[:STARTS]
-    tries = IMPROVING_STEPS[options.effort] // max((len(start.steps.steps) for start in starts), default=1)
-    begun = starts if tries >= FEW_TRIES else starts[:1]
-    changed = (improved(groups, _with_joins(groups, start), tries // len(begun)) for start in begun)
-    best = min(changed, key=_cycles, default=None)
-    return _with_joins(groups, best) if best is not None else None
+    if not results:
+        return None
+    starts = [_with_joins(groups, start) for start in sorted(results, key=_cycles)[:STARTS]]
+    return _with_joins(groups, _climbed(groups, starts))
 
 
 def _cycles(result: Result) -> int:
     return result.schedule.estimate_cycles
 
 
-def improved(groups: Groups, best: Result, tries: int) -> Result:
-    """The best that small changes to a schedule reach: each is timed, and kept where it is faster.
+class Climb:
+    """Small changes to a schedule: each is timed, and kept where it is faster.
 
-    Groups take turns, those first where the core waits longest.
+    Groups take turns, those first that lose most.
+
+    Attributes:
+        best: the schedule reached.
     """
-    graph, target, options = groups.graph, groups.target, groups.shared.options
-    tries = min(tries, IMPROVING_TRIES[options.effort])
-    seen = {best.schedule.groups}
-    pending = _by_waiting(graph, best, target, options)
-    while tries > 0 and pending:
-        changes = pending.pop(0)
-        for changed in itertools.islice(changes, MOVES_A_TURN):
-            if changed in seen or any(next(group_problems(group, graph, target), None) for group in changed):
-                continue
-            seen.add(changed)
-            tries -= 1
-            found = _with_prefetch(groups, changed, best, best.schedule.join_bytes)
-            if isinstance(found, Result) and found.schedule.estimate_cycles < best.schedule.estimate_cycles:
-                best = found
-                pending = _by_waiting(graph, best, target, options)
-                break
-            if tries <= 0:
-                break
-        else:
-            rest = next(changes, None)
-            if rest is not None:
-                pending.append(itertools.chain((rest,), changes))
-    return best
+
+    def __init__(self, groups: Groups, start: Result):
+        self.groups, self.best = groups, start
+        self._seen = {start.schedule.groups}
+        self._pending = self._by_loss()
+
+    def go_on(self, tries: int) -> int:
+        """Time at most so many changes more; how many it was."""
+        graph, target, left = self.groups.graph, self.groups.target, tries
+        while left > 0 and self._pending:
+            changes = self._pending.pop(0)
+            for changed in itertools.islice(changes, MOVES_A_TURN):
+                if changed in self._seen or any(next(group_problems(group, graph, target), None) for group in changed):
+                    continue
+                self._seen.add(changed)
+                left -= 1
+                found = _with_prefetch(self.groups, changed, self.best, self.best.schedule.join_bytes)
+                if isinstance(found, Result) and _cycles(found) < _cycles(self.best):
+                    self.best = found
+                    self._pending = self._by_loss()
+                    break
+                if left <= 0:
+                    break
+            else:
+                rest = next(changes, None)
+                if rest is not None:
+                    self._pending.append(itertools.chain((rest,), changes))
+        return tries - left
+
+    def _by_loss(self) -> list[Iterator[tuple[GroupPlan, ...]]]:
+        """The moves of each group, the group first for whose ops the core waits or works longest beyond their bound."""
+        groups, plan, price = self.groups, self.best.schedule.groups, self.best.price
+        lost = [sum(price.waits[node.name] + price.busy[node.name] - groups.array_cycles(node) for node in map(groups.graph.nodes.__getitem__, group.nodes)) for group in plan]
+        order = sorted(range(len(plan)), key=lambda number: (-lost[number], number))
+        return [moves(groups.graph, plan, number, groups.target, groups.shared.options) for number in order]
 
 
-def _by_waiting(graph: Graph, result: Result, target: Target, options: Options) -> list[Iterator[tuple[GroupPlan, ...]]]:
-    """The moves of each group, the group first for whose ops the core waits longest."""
-    plan = result.schedule.groups
-    waits = [sum(result.price.waits.get(graph.nodes[index].name, 0) for index in group.nodes) for group in plan]
-    order = sorted(range(len(plan)), key=lambda number: (-waits[number], number))
-    return [moves(graph, plan, number, target, options) for number in order]
+def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
+    """The best that small changes reach from any of `starts`: where changes end depends on where they begin.
+
+    Each start has a share of the first tries, the best has those that are left.
+    """
+    options = groups.shared.options
+    tries = min(IMPROVING_STEPS[options.effort] // max(len(start.steps.steps) for start in starts), IMPROVING_TRIES[options.effort])
+    climbs = [Climb(groups, start) for start in (starts if tries >= FEW_TRIES else starts[:1])]
+    spent = sum(climb.go_on(tries // (2 * len(climbs))) for climb in climbs)
+    # of equal ones the first
+    climb = min(climbs, key=lambda one: _cycles(one.best))
+    climb.go_on(tries - spent)
+    return climb.best
 
 
 def _tightened(pricer: Pricer, result: Result) -> Result:
@@ -362,8 +382,7 @@ def _with_joins(groups: Groups, result: Result) -> Result:
     """The same schedule with parameter loads that stand together joined, where that is faster."""
     if not groups.shared.options.join:
         return result
-    graph, target, capacity = groups.graph, groups.target, groups.target.sram.bytes
-    spelled = Spelled(graph, result.schedule, target, groups.shared.footprints)
+    spelled = groups.shared.speller.spell(result.schedule)
     best, known = result, result.steps.steps
     for join_bytes in JOINS:
         schedule = replace(result.schedule, join_bytes=join_bytes)
@@ -372,7 +391,7 @@ def _with_joins(groups: Groups, result: Result) -> Result:
         if steps.steps == known:
             continue
         known = steps.steps
-        placement = _placed(steps, capacity)
+        placement = _placed(steps, groups.target.sram.bytes)
         if placement is not None:
             found = finish(groups.shared.pricer, schedule, steps, placement)
             best = min(best, found, key=_cycles)
@@ -381,10 +400,10 @@ def _with_joins(groups: Groups, result: Result) -> Result:
 
 def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | None, join_bytes: int = 0) -> Result | bool | None:
     """`plan` with parameters fetched as far ahead as placement bears; None where it does not fit even without, False where it is no use."""
-    graph, target, footprints = groups.graph, groups.target, groups.shared.footprints
+    graph, target = groups.graph, groups.target
     capacity = target.sram.bytes
     plain = Schedule(plan, join_bytes=join_bytes, capacity_bytes=capacity)
-    spelled = Spelled(graph, plain, target, footprints)
+    spelled = groups.shared.speller.spell(plain)
     steps = spelled.fetched()
     if best is not None and least_cycles(graph, steps, target) >= best.schedule.estimate_cycles:
         return False

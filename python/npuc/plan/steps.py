@@ -181,8 +181,9 @@ class _Item:
 
 @dataclass
 class _Expansion:
+    """A group, or the whole program, as far as it is spelled out."""
+
     graph: Graph
-    schedule: Schedule
     target: Target
     footprints: Footprints
     buffers: list[Buffer] = field(default_factory=list)
@@ -204,20 +205,50 @@ def expand(graph: Graph, schedule: Schedule, target: Target, footprints: Footpri
     Raises:
         UserInputError: `schedule.fetch` does not fit the parameter loads that the groups make.
     """
-    return Spelled(graph, schedule, target, footprints).fetched(schedule.fetch, schedule.join_bytes)
+    return Speller(graph, target, footprints).spell(schedule).fetched(schedule.fetch, schedule.join_bytes)
+
+
+class Speller:
+    """Spells the schedules of one network out. Those of a search differ in few groups, so what a group becomes is remembered."""
+
+    def __init__(self, graph: Graph, target: Target, footprints: Footprints | None = None):
+        self.graph, self.target, self.footprints = graph, target, footprints or Footprints(graph)
+        # a group, and which of the values that enter it lie in SRAM -> it alone: these values' buffers are its first ones
+        self._known: dict[tuple[GroupPlan, tuple[int, ...]], _Expansion] = {}
+
+    def spell(self, schedule: Schedule) -> "Spelled":
+        """All groups, one after the other."""
+        graph = self.graph
+        whole = _Expansion(graph, self.target, self.footprints)
+        for value in graph.inputs:
+            if value in graph.resident:
+                whole.kept[value] = whole.buffer(graph.types[value].bytes, f"input {value}")
+        for number, group in enumerate(schedule.groups):
+            entered = tuple(value for value in entering(graph, group.nodes) if value in whole.kept)
+            part = self._part(group, entered)
+            place = [whole.kept[value] for value in entered]
+            place += range(len(whole.buffers), len(whole.buffers) + len(part.buffers) - len(entered))
+            whole.buffers += part.buffers[len(entered) :]
+            new = dict(enumerate(place)) | {-1: -1}
+            whole.items += [_Item(item.step.renumbered(new), number, tuple([place[b] for b in item.touched])) for item in part.items]
+            whole.kept |= {value: place[buffer] for value, buffer in part.kept.items()}
+        return Spelled(whole)
+
+    def _part(self, group: GroupPlan, entered: tuple[int, ...]) -> _Expansion:
+        key = (group, entered)
+        if key not in self._known:
+            part = self._known[key] = _Expansion(self.graph, self.target, self.footprints)
+            for value in entered:
+                part.kept[value] = part.buffer(1, f"value {value}")
+            (_expand_by_channels if group.outer == "channels" else _expand_by_rows)(part, 0, group)
+        return self._known[key]
 
 
 class Spelled:
     """The groups of a schedule spelled out, with every parameter load at its point of use; the loads may be moved ahead in many ways."""
 
-    def __init__(self, graph: Graph, schedule: Schedule, target: Target, footprints: Footprints | None = None):
-        self._state = state = _Expansion(graph, schedule, target, footprints or Footprints(graph))
-        for value in graph.inputs:
-            if value in graph.resident:
-                state.kept[value] = state.buffer(graph.types[value].bytes, f"input {value}")
-        for number, group in enumerate(schedule.groups):
-            expand_group = _expand_by_channels if group.outer == "channels" else _expand_by_rows
-            expand_group(state, number, group)
+    def __init__(self, state: _Expansion):
+        self._state = state
 
     def fetched(self, fetch: Sequence[int] = (), join_bytes: int = 0) -> Steps:
         """The program with each parameter load in front of the compute step that `fetch` names; without it at its use.
