@@ -15,6 +15,7 @@ from torch_mlir import ir
 
 from npuc import cli, dialects, opt
 from npuc.fuzz import cases, search, tosa
+from npuc.fuzz.net import Net
 from npuc.fuzz.npu import random_network
 from npuc.fuzz.ops import draws
 from npuc.fuzz.processes import Child, Limits
@@ -55,6 +56,21 @@ def test_a_short_search_with_a_random_seed_finds_nothing(tmp_path):
 
 def test_every_op_can_be_drawn():
     assert list(draws()) == sorted(all_ops())
+
+
+def test_values_without_dimensions_are_read_or_left(context):
+    drawn = set()
+    for name, draw in draws().items():
+        for seed in range(20):
+            net = Net(np.random.default_rng(seed))
+            for dtype in ("i8", "i16", "i32", "f32", "i1"):
+                net.argument(TensorType((), dtype))
+            try:
+                draw(net)
+            except ValueError:
+                continue
+            drawn.add(name)
+    assert {"add", "cast", "float_unary", "reshape", "select"} < drawn
 
 
 @pytest.mark.parametrize("index", [1, 5])
