@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The Python face of what the planner spends its time on: placements, the order of queues, prices of schedules.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -11,6 +12,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
+#include "plan/first_fit.h"
 #include "plan/pack.h"
 #include "plan/price.h"
 #include "plan/synchronize.h"
@@ -61,6 +63,25 @@ template <typename T> std::vector<T> rows(const Rows &array, const char *name) {
   if (!found.empty())
     std::memcpy(found.data(), array.data(), found.size() * sizeof(T));
   return found;
+}
+
+nb::tuple first_fit(const Rows &buffers, const Numbers &order) {
+  const auto lifetimes = rows<npuc::Lifetime>(buffers, "buffers");
+  const std::vector<std::int64_t> turns(order.data(), order.data() + order.shape(0));
+  std::vector<char> seen(lifetimes.size());
+  for (const std::int64_t index : turns) {
+    if (index < 0 || index >= static_cast<std::int64_t>(lifetimes.size()) || seen[static_cast<std::size_t>(index)])
+      refuse("order: " + std::to_string(index) + " is no buffer, or comes twice");
+    seen[static_cast<std::size_t>(index)] = 1;
+  }
+  for (const npuc::Lifetime &one : lifetimes)
+    if (one.size < 0 || one.size > std::int64_t{1} << 40 || one.first < 0 || one.last < one.first)
+      refuse("buffers: a size is " + std::to_string(one.size) + ", a lifetime " + std::to_string(one.first) + ".." + std::to_string(one.last));
+  const std::vector<std::int64_t> offsets = npuc::first_fit(lifetimes, turns);
+  std::int64_t peak = 0;
+  for (std::size_t i = 0; i < offsets.size(); ++i)
+    peak = std::max(peak, offsets[i] + lifetimes[i].size);
+  return nb::make_tuple(offsets, peak);
 }
 
 // The queues of a machine, as far as the order of commands depends on them.
@@ -162,6 +183,8 @@ void bind_plan(nb::module_ &m) {
       .def_prop_ro("offsets", [](const npuc::Packer &self) { return self.offsets; })
       .def_prop_ro("nodes", [](const npuc::Packer &self) { return self.nodes; })
       .def_prop_ro("looks", [](const npuc::Packer &self) { return self.looks; });
+  m.def("first_fit", &first_fit, "buffers"_a, "order"_a,
+        "Offsets of buffers i64 [N, 3] (size, first, last), each in its turn as low as it fits, and the top; see npuc.plan.place.");
   m.def("synchronize", &synchronize, "commands"_a, "touches"_a, "queues"_a, "dma_queues"_a,
         "The queue of each command, and the commands that it waits for, the newest first; see npuc.plan.synchronize.\n\n"
         "commands: i64 [N, 9]: queue, movable, transfer, latency, duration, SRAM share, DRAM share, cycles of the off-chip port, layer;\n"

@@ -6,7 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
-from npuc.plan.place import check_placement, live_bound, place
+from npuc.plan.place import _first_fit, check_placement, first_fit_in_python, live_bound, place
+from npuc.timing import native
 
 
 def random_buffers(seed: int, count: int, steps: int = 40) -> list[tuple[int, int, int]]:
@@ -128,3 +129,11 @@ def test_the_check_agrees_with_a_picture(seed):
 def test_the_same_buffers_get_the_same_addresses():
     buffers = random_buffers(7, 50)
     assert place(buffers, 0) == place(list(buffers), 0)
+
+
+@pytest.mark.skipif(native.module() is None, reason="npuc._native is not built (no C++ compiler at installation)")
+@pytest.mark.parametrize("seed", range(20))
+def test_first_fit_in_cpp_is_the_one_in_python(seed):
+    buffers = random_buffers(seed, 1 + 12 * seed, steps=(10, 40, 3000)[seed % 3])
+    order = np.random.default_rng(seed).permutation(len(buffers)).tolist()
+    assert _first_fit(buffers, order) == first_fit_in_python(buffers, order)

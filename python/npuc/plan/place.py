@@ -14,8 +14,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from npuc.plan import solver
 from npuc.plan.pack import Lifetime, Packing, pack
+from npuc.timing import native
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,16 @@ def _climb(buffers: Sequence[Lifetime], order: list[int], best: Placement, capac
 
 
 def _first_fit(buffers: Sequence[Lifetime], order: Sequence[int]) -> tuple[tuple[int, ...], int]:
-    """Each buffer in turn at the lowest address where it meets nobody who lives with it."""
+    """Each buffer in turn at the lowest address where it meets nobody who lives with it; in C++ where that is built."""
+    engine = native.module()
+    if engine is None:
+        return first_fit_in_python(buffers, order)
+    offsets, peak = engine.first_fit(np.asarray(buffers, np.int64).reshape(-1, 3), np.asarray(order, np.int64))
+    return tuple(offsets), peak
+
+
+def first_fit_in_python(buffers: Sequence[Lifetime], order: Sequence[int]) -> tuple[tuple[int, ...], int]:
+    """As `_first_fit`; this defines what is computed."""
     count = len(buffers)
     offsets = [-1] * count
     # placed buffers by stretches of time, so that only those that live nearby are looked at

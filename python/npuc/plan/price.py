@@ -8,6 +8,7 @@ them; where it is not built, each schedule's commands are made anew.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,11 @@ class Pricer:
         module = native.module()
         if module is not None:
             self._engine = module.Pricer(len(self.target.queue_names), dma_queues(self.target), len(self.graph.nodes))
+
+    @cached_property
+    def network_bound_cycles(self) -> int:
+        """No schedule is faster."""
+        return self.graph.network_bound_cycles(self.target)
 
     def price(self, steps: Steps, placement: Placement) -> Price:
         """By the timing engine."""

@@ -50,9 +50,9 @@ LONG_PROGRAM = 4000
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
 LADDER_EFFORT = 3
 # steps of the program, all timed changes together
-IMPROVING_STEPS = (0, 12_000, 60_000, 600_000)
+IMPROVING_STEPS = (0, 8000, 100_000, 600_000)
 # and their number at most
-IMPROVING_TRIES = (0, 400, 1200, 6000)
+IMPROVING_TRIES = (0, 240, 2000, 6000)
 # plans that changes begin from, where there are at least so many tries
 STARTS, FEW_TRIES = 3, 60
 # changes of one group that are tried before it is another one's turn
@@ -427,7 +427,7 @@ def finish(pricer: Pricer, schedule: Schedule, steps: Steps, placement: Placemen
     price = pricer.price(steps, placement)
     schedule = schedule.with_result(
         estimate_cycles=price.total_cycles,
-        network_bound_cycles=pricer.graph.network_bound_cycles(pricer.target),
+        network_bound_cycles=pricer.network_bound_cycles,
         peak_sram_bytes=placement.peak_bytes,
         live_sram_bytes=placement.live_bytes,
     )

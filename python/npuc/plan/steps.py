@@ -5,6 +5,7 @@ The order is also the meaning: executed one after the other the steps are right 
 Queues and semaphores later let them overlap as far as the bytes allow.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -484,7 +485,7 @@ def _run(state: _Expansion, items: list[_Item], first: int, join_bytes: int) -> 
     """The loads from `first` on that make one transfer: what reads them takes them from operands of its own."""
     run: list[_Item] = []
     size = 0
-    for item in items[first:]:
+    for item in itertools.islice(items, first, None):
         step = item.step
         if not isinstance(step, LoadParams) or not state.graph.nodes[step.parts[0].node].spec.param_operands:
             break
