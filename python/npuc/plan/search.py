@@ -8,6 +8,7 @@ so that more SRAM is never slower. Pure functions; budgets count candidates.
 
 import itertools
 import logging
+import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -52,9 +53,11 @@ LADDER_EFFORT = 3
 # steps of the program, all timed changes together
 IMPROVING_STEPS = (0, 8000, 100_000, 600_000)
 # and their number at most
-IMPROVING_TRIES = (0, 240, 2000, 6000)
+IMPROVING_TRIES = (0, 240, 3000, 6000)
 # plans that changes begin from, where there are at least so many tries
 STARTS, FEW_TRIES = 3, 60
+# changes at random where no single one helps, and tries from there
+KICKS, KICKED_TRIES = 3, 100
 # changes of one group that are tried before it is another one's turn
 MOVES_A_TURN = 4
 
@@ -318,8 +321,32 @@ def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
     spent = sum(climb.go_on(tries // (2 * len(climbs))) for climb in climbs)
     # of equal ones the first
     climb = min(climbs, key=lambda one: _cycles(one.best))
-    climb.go_on(tries - spent)
-    return climb.best
+    left = tries - spent
+    left -= climb.go_on(left)
+    best = climb.best
+    # no change helps any more: a few at once, whatever they cost, and on from there
+    chance = random.Random(0)
+    while left > 0:
+        left -= KICKS
+        kicked = _kicked(groups, best, chance)
+        if kicked is not None:
+            climb = Climb(groups, kicked)
+            left -= climb.go_on(min(left, KICKED_TRIES))
+            best = min(best, climb.best, key=_cycles)
+    return best
+
+
+def _kicked(groups: Groups, result: Result, chance: random.Random) -> Result | None:
+    """The schedule after some changes at random; None where none of them can be done."""
+    graph, target, found = groups.graph, groups.target, None
+    for _ in range(KICKS):
+        plan = (found or result).schedule.groups
+        ways = list(moves(graph, plan, chance.randrange(len(plan)), target, groups.shared.options))
+        changed = chance.choice(ways) if ways else plan
+        if changed != plan and not any(next(group_problems(group, graph, target), None) for group in changed):
+            tried = _with_prefetch(groups, changed, None, result.schedule.join_bytes)
+            found = tried if isinstance(tried, Result) else found
+    return found
 
 
 def _tightened(pricer: Pricer, result: Result) -> Result:
