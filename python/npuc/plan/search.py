@@ -51,9 +51,9 @@ LONG_PROGRAM = 4000
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
 LADDER_EFFORT = 3
 # steps of the program, all timed changes together
-IMPROVING_STEPS = (0, 8000, 100_000, 600_000)
+IMPROVING_STEPS = (0, 8000, 80_000, 80_000)
 # and their number at most
-IMPROVING_TRIES = (0, 240, 3000, 6000)
+IMPROVING_TRIES = (0, 240, 2000, 2000)
 # plans that changes begin from, where there are at least so many tries
 STARTS, FEW_TRIES = 3, 60
 # changes at random where no single one helps, and tries from there
