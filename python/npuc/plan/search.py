@@ -32,7 +32,7 @@ log = logging.getLogger("npuc")
 MAX_GROUP = (6, 6, 14, 24)
 # what closed forms plan with: part of the SRAM (None: as much as placement bears) and how estimates are weighed, in the order of trial
 TRIALS = (
-    (None, Weights(8, 32, True)), (None, Weights(2, 32, True)), (None, Weights(8, 64, False)), (0.35, Weights(8, 32, True)),
+    (None, Weights(8, 32, True)), (0.35, Weights(8, 32, True)), (None, Weights(2, 32, True)), (None, Weights(8, 64, False)),
     (0.6, Weights(8, 32, True)), (0.8, Weights(8, 32, True)), (0.5, Weights(8, 64, False)), (0.25, Weights(8, 32, True)),
     (None, Weights(1, 32, True)), (0.7, Weights(2, 128, False)), (0.45, Weights(4, 32, True)), (0.15, Weights(8, 32, True)),
 )  # fmt: skip
