@@ -189,6 +189,14 @@ def test_a_damaged_file_is_read_or_refused(kind):
             assert error.code in ("NPU200", "NPU300")
 
 
+@pytest.mark.parametrize("shape", [(3, 5), (4,), (0, 3, 4), (-2, 3, 4), (3, 4, 1)])
+def test_a_shape_that_nothing_can_be_broadcast_to_is_refused(shape):
+    x, y = Tensor((3, 4), "INT8", 0.1, 0), Tensor((3, 4), "INT8", 0.1, 0)
+    data = network([Op("BROADCAST_TO", (x, Tensor.constant(shape, "INT32")), (y,), "BroadcastToOptions", {}, 2)], [x], [y])
+    with pytest.raises(UnsupportedOp, match="BROADCAST_TO cannot be imported"):
+        import_tflite(data, ir.Context())
+
+
 def test_compiling_imports_no_torch(tmp_path):
     path = tmp_path / "net.tflite"
     path.write_bytes(linear())

@@ -264,9 +264,12 @@ def broadcast_to(g: Importer, op: FileOp) -> None:
     """To a constant shape."""
     x, y = op.inputs[0], op.outputs[0]
     wanted = tuple(int(extent) for extent in g.constant(op.inputs[1]).reshape(-1))
-    g.give_shape(y, wanted)
     own = g.tensor(x)
-    value = _reshaped(g, g.value(x), replace(own, shape=(1,) * (len(wanted) - len(own.shape)) + own.shape))
+    padded = (1,) * (len(wanted) - len(own.shape)) + own.shape
+    if len(padded) != len(wanted) or any(extent < 1 or had not in (1, extent) for had, extent in zip(padded, wanted, strict=True)):
+        raise g.refuse("the shape", found=wanted, wanted=f"one that {own.shape} can be broadcast to")
+    g.give_shape(y, wanted)
+    value = _reshaped(g, g.value(x), replace(own, shape=padded))
     g.finish(value if own.shape == wanted else g.emit(Broadcast, [value], replace(own, shape=wanted)))
 
 
