@@ -296,10 +296,10 @@ def techniques_section(found: Figures) -> list[str]:
             base = table[""]
             ratios = {key: table[name][key]["cycles"] / base[key]["cycles"] for key in base if key in table[name]}
             most = max(ratios, key=lambda key: ratios[key]) if ratios else ""
-            missing = len(base) - len(ratios)
+            missing, why = len(base) - len(ratios), "not measured" if name.startswith("effort") else "do not fit"
             cells += [
                 f"{ratio_mean(table[name], base):.3f}",
-                (f"{ratios[most]:.2f} ({most})" if most else "-") + (f"; {missing} {'not measured' if name.startswith('effort') else 'do not fit'}" if missing else ""),
+                (f"{ratios[most]:.2f} ({most})" if most else "-") + (f"; {missing} {why}" if missing else ""),
             ]
         label = f"without `{name}`: {_LABELS.get(name, '')}".rstrip(": ") if not name.startswith("effort") else f"`--{name}`"
         rows.append((label, *cells))
