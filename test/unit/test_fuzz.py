@@ -157,10 +157,10 @@ def test_a_module_shrinks_to_what_makes_it_fail(context):
 
 def test_a_case_that_ends_its_process_costs_that_case_alone(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(TEST_FOLDER))
-    with Child("samples.deaths:answer", Limits(seconds=2)) as child:
+    with Child("samples.deaths:answer", Limits(seconds=5)) as child:
         assert child.ask({"how": "well"}) == {"said": "well"}
         assert child.ask({"how": "abort"}) == {"died": "signal SIGABRT"}
-        assert child.ask({"how": "sleep"}) == {"died": "no answer in 2 s"}
+        assert child.ask({"how": "sleep"}) == {"died": "no answer in 5 s"}
         assert child.ask({"how": "well"}) == {"said": "well"}
 
 
