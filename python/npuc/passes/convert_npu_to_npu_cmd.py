@@ -34,7 +34,8 @@ from npuc.passes.npu_place_buffers import (
     constant_region,
     insertion,
     is_params,
-    packed_params,
+    param_arrays,
+    param_spec,
     refuse_untiled,
     region_of,
     space_of,
@@ -132,7 +133,7 @@ class _Image:
         if not operands or constant_region(operands[0]) is None:
             return
         if cls is None and is_params(op):
-            yield packed_params(op, self.target)
+            yield param_spec(op).pack_for(self.target, *param_arrays(op))
             return
         arrays = [constant_part(value, layer_name(op)) for value in operands]
         yield arrays[0].tobytes() if cls is None else spec_of(op).pack_for(self.target, *arrays)

@@ -21,7 +21,8 @@ from npuc.dialects.base import mlir_type, spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import constant_array
 from npuc.dialects.npu.ops.group import is_cast, unpacked
 from npuc.errors import DoesNotFit, InternalError, UserInputError
-from npuc.ops.base import Region, cut
+from npuc.ops.base import OpSpec, Region, cut
+from npuc.passes._packing import packed_bytes
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, npu_ops, on_npu
 from npuc.passes.base import Pass, functions, layer_name, refusal, target_of
 from npuc.passes.npu_schedule import schedules_of
@@ -238,7 +239,7 @@ class _Buffers:
             self.of[value] = number
             if buffer.size_bytes:
                 self.inner[value] = buffer.size_bytes
-        buffer.size_bytes += align(len(packed_params(op, self.target)))
+        buffer.size_bytes += align(packed_bytes(param_spec(op), self.target, param_arrays(op)))
 
     def _upload(self, op: ir.Operation, memory: str) -> None:
         """A segment takes a value of the host; off chip it lies where the segment that made it, or took it before, has it."""
@@ -348,12 +349,17 @@ def transfer_of(op: ir.Operation) -> int | None:
     return from_attr(op.attributes[TRANSFER_ATTRIBUTE]) if TRANSFER_ATTRIBUTE in op.attributes else None
 
 
-def packed_params(op: ir.Operation, target: Target) -> bytes:
-    """The parameters that the copy `op` brings a tile, as `target` takes them."""
+def param_spec(op: ir.Operation) -> OpSpec:
+    """A tile that reads the parameters which the copy `op` brings."""
     reader = _param_reader(op)
     if reader is None:
         raise InternalError("nothing reads the parameters that a copy brings", found=str(op)[:200])
-    return spec_of(reader).pack_for(target, *(constant_part(value, layer_name(op)) for value in op.operands))
+    return spec_of(reader)
+
+
+def param_arrays(op: ir.Operation) -> list[np.ndarray]:
+    """These parameters."""
+    return [constant_part(value, layer_name(op)) for value in op.operands]
 
 
 def constant_part(value: ir.Value, layer: str) -> np.ndarray:

@@ -18,6 +18,7 @@ from torch_mlir import ir
 from npuc.dialects.attrs import ScheduleDict, from_attr, to_attr
 from npuc.errors import DoesNotFit, UserInputError
 from npuc.ops.base import Region, cut
+from npuc.passes._packing import packed_bytes
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
 from npuc.plan.graph import Graph
@@ -64,10 +65,9 @@ def with_packed(segment: Segment, target: Target) -> Graph:
 
     def part(index: int, region: Region) -> int:
         tile = nodes[index].spec.tile(region)
-        arrays = (cut(array, tile.regions[position]) for position, array in zip(tile.spec.param_operands, known[index], strict=True))
-        return len(tile.spec.pack_for(target, *map(np.ascontiguousarray, arrays)))
+        return packed_bytes(tile.spec, target, [cut(array, tile.regions[p]) for p, array in zip(tile.spec.param_operands, known[index], strict=True)])
 
-    sizes = {index: len(nodes[index].spec.pack_for(target, *arrays)) for index, arrays in known.items()}
+    sizes = {index: packed_bytes(nodes[index].spec, target, arrays) for index, arrays in known.items()}
     return replace(segment.graph, packed_bytes=sizes, packed_part_bytes=part)
 
 

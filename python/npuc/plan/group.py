@@ -69,6 +69,7 @@ class Way:
         count: stripes.
         commands: tiles and parameter loads.
         edges: by whether entering and leaving values stay, `2 * entering + leaving`; None where that cannot be.
+        again_cycles: DMA time that others lose while the core reads parameters off-chip again, for every block of pixels.
     """
 
     group: GroupPlan
@@ -78,6 +79,7 @@ class Way:
     count: int
     commands: int
     edges: tuple[Edge | None, ...]
+    again_cycles: int = 0
 
     def cycles(self, edge: Edge, weights: Weights) -> int:
         """The estimate."""
@@ -86,6 +88,8 @@ class Way:
         first, last = load // self.count, store // self.count
         if weights.overlap:
             total = self.core_cycles + first + last
+            # nobody else is there to lose it where groups do not overlap
+            moved += self.again_cycles
         elif self.count == 1:
             total = load + max(self.stalled_cycles, fetch) + store
         elif self.group.ahead:
@@ -327,10 +331,10 @@ class Groups:
         core = sum(each) + slower * len(each)
         group = GroupPlan((index,), stripe_rows, (1,), (False,), direct=(True,))
         edges = self._single_edges([node], (0,)) if shape.count == 1 else self._striped_edges(shape, [node], (0,), True)
-        # the DMA could have brought them beside other work: that counts, so that this is chosen where they do not fit; and the core reads
-        # them again for every block of pixels
-        read = max(self.shared.direct_bytes(node, height), self.graph.moved_bytes(node))
-        return Way(group, core, core, self.target.dram.cycles(read) * len(each), shape.count, len(each), edges)
+        # the DMA could have brought them beside other work: that counts, so that this is chosen where they do not fit
+        fetch = self.target.dram.cycles(self.graph.moved_bytes(node))
+        again = max(self.target.dram.cycles(self.shared.direct_bytes(node, height)) - fetch, 0)
+        return Way(group, core, core, fetch * len(each), shape.count, len(each), edges, again * len(each))
 
     def _moved(self, values: Sequence[int], count: int, latency: int) -> int:
         dram = self.target.dram

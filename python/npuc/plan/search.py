@@ -16,7 +16,7 @@ from npuc.errors import DoesNotFit
 from npuc.plan.graph import Graph, escaping, rows
 from npuc.plan.group import Groups, Shared, Way, Weights
 from npuc.plan.improve import moves
-from npuc.plan.options import Options
+from npuc.plan.options import DEFAULT_EFFORT, Options
 from npuc.plan.pack import Lifetime, pack
 from npuc.plan.place import Placement, place, place_again, settle, tighten
 from npuc.plan.prefetch import fetch_positions
@@ -37,6 +37,10 @@ TRIALS = (
     (None, Weights(1, 32, True)), (0.7, Weights(2, 128, False)), (0.45, Weights(4, 32, True)), (0.15, Weights(8, 32, True)),
 )  # fmt: skip
 TRIALS_OF_EFFORT = (1, 3, 6, len(TRIALS))
+# the trial that is the most sparing with commands among the first
+SPARING = 3
+# steps above which it comes second, and others not at all, at efforts up to the default
+MANY_STEPS = 2000
 # parts of the SRAM tried where it is taken as far as placement bears: that may need slack for fragmentation
 SLACK_LADDER = (0.97, 0.9, 0.8, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
@@ -45,7 +49,7 @@ PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
 JOINS = (1024, 2048, 4096, 8192, 16384, 32768)
 # buffers that the search for a candidate's placement may look at
 QUICK_LOOKS = 100_000
-# compute steps above which rungs of the prefetch ladder are left out
+# steps above which rungs of the prefetch ladder, and joins, are left out
 LONG_PROGRAM = 4000
 # capacities whose plans compete at every larger capacity, where the effort is this
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
@@ -249,15 +253,18 @@ def _planned(groups: Groups) -> Result | None:
     trials.append((*TRIALS[0], 1))
     seen: set[tuple[GroupPlan, ...]] = set()
     results: list[Result] = []
-    for part, weights, most in trials:
+    while trials:
+        part, weights, most = trials.pop(0)
         best = min(results, key=_cycles, default=None)
+        if best is not None and trials and len(best.steps.steps) > MANY_STEPS and options.effort <= DEFAULT_EFFORT:
+            # of many commands there had better be fewer, and each trial takes long
+            part, weights, trials = *TRIALS[SPARING], trials[-1:]
         found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, best)
         if found is not None:
             results.append(found)
     if not results:
         return None
-    starts = [_with_joins(groups, start) for start in sorted(results, key=_cycles)[:STARTS]]
-    return _with_joins(groups, _climbed(groups, starts))
+    return _with_joins(groups, _climbed(groups, sorted(results, key=_cycles)[:STARTS]))
 
 
 def _cycles(result: Result) -> int:
@@ -317,7 +324,7 @@ def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
     """
     options = groups.shared.options
     tries = min(IMPROVING_STEPS[options.effort] // max(len(start.steps.steps) for start in starts), IMPROVING_TRIES[options.effort])
-    climbs = [Climb(groups, start) for start in (starts if tries >= FEW_TRIES else starts[:1])]
+    climbs = [Climb(groups, _with_joins(groups, start)) for start in (starts if tries >= FEW_TRIES else starts[:1])]
     spent = sum(climb.go_on(tries // (2 * len(climbs))) for climb in climbs)
     # of equal ones the first
     climb = min(climbs, key=lambda one: _cycles(one.best))
@@ -408,7 +415,7 @@ def _fit(
 
 def _with_joins(groups: Groups, result: Result) -> Result:
     """The same schedule with parameter loads that stand together joined, where that is faster."""
-    if not groups.shared.options.join:
+    if not groups.shared.options.join or len(result.steps.steps) > LONG_PROGRAM:
         return result
     spelled = groups.shared.speller.spell(result.schedule)
     best, known = result, result.steps.steps

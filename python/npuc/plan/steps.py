@@ -464,7 +464,7 @@ def _joined(state: _Expansion, items: list[_Item], join_bytes: int) -> tuple[lis
     found: list[_Item] = []
     position = 0
     while position < len(items):
-        run = _run(state, items, position, join_bytes)
+        run = _run(state, items, position, join_bytes) if isinstance(items[position].step, LoadParams) else []
         if len(run) < 2:
             found.append(items[position])
             position += 1
