@@ -101,6 +101,24 @@ _stride_length = operator.itemgetter(0)
 
 def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
     """Fold contiguous inner dimensions into one run."""
+    run, counts, kept, last = element_bytes, [], [], 0
+    # nearly always each dimension's stride is longer than those of the dimensions in it
+    for extent, stride in zip(reversed(shape), reversed(strides), strict=True):
+        if extent == 1 or not stride:
+            continue
+        if stride <= last:
+            return _merge_any(start, element_bytes, shape, strides)
+        last = stride
+        if stride == run and not counts:
+            run *= extent
+        else:
+            counts.append(extent)
+            kept.append(stride)
+    return Extent(start, run, tuple(counts), tuple(kept))
+
+
+def _merge_any(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
+    """As `_merge`, whatever the order of the strides and their signs."""
     run, counts, kept = element_bytes, [], []
     dims = [(abs(stride), extent, stride) for extent, stride in zip(shape, strides, strict=True) if extent != 1 and stride]
     # a dense view lists its dimensions from the longest stride to the shortest; equal strides keep their order

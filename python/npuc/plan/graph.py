@@ -79,6 +79,11 @@ class Graph:
         return {value: tuple(users) for value, users in found.items()}
 
     @cached_property
+    def borders(self) -> dict[tuple[int, ...], tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Nodes -> values that leave them and values that enter them, as far as somebody asked; see `escaping` and `entering`."""
+        return {}
+
+    @cached_property
     def producer(self) -> dict[int, int]:
         """Value -> index of the node that makes it."""
         return {node.output: node.index for node in self.nodes}
@@ -112,15 +117,20 @@ class Graph:
 
 def escaping(graph: Graph, members: Sequence[int]) -> tuple[int, ...]:
     """Values made by `members` that someone outside reads."""
-    inside = set(members)
-    return tuple(
-        graph.nodes[i].output
-        for i in members
-        if graph.nodes[i].output in graph.outputs or any(user not in inside for user in graph.consumers[graph.nodes[i].output])
-    )
+    return _borders(graph, tuple(members))[0]
 
 
 def entering(graph: Graph, members: Sequence[int]) -> tuple[int, ...]:
     """Activations that `members` read and do not make."""
-    made = {graph.nodes[i].output for i in members}
-    return tuple(dict.fromkeys(value for i in members for value in graph.nodes[i].activations if value not in made))
+    return _borders(graph, tuple(members))[1]
+
+
+def _borders(graph: Graph, members: tuple[int, ...]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    found = graph.borders.get(members)
+    if found is None:
+        nodes, inside, outputs = [graph.nodes[index] for index in members], set(members), set(graph.outputs)
+        made = {node.output for node in nodes}
+        leaving = (node.output for node in nodes if node.output in outputs or any(user not in inside for user in graph.consumers[node.output]))
+        arriving = dict.fromkeys(value for node in nodes for value in node.activations if value not in made)
+        found = graph.borders[members] = tuple(leaving), tuple(arriving)
+    return found
