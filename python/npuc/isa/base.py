@@ -3,7 +3,7 @@
 
 import enum
 import functools
-import operator
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
@@ -96,33 +96,20 @@ class Extent:
         return bool((hit_below | hit_above).any())
 
 
-_stride_length = operator.itemgetter(0)
+def _stride_length(dimension: tuple[int, int]) -> int:
+    return abs(dimension[0])
 
 
 def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
     """Fold contiguous inner dimensions into one run."""
-    run, counts, kept, last = element_bytes, [], [], 0
-    # nearly always each dimension's stride is longer than those of the dimensions in it
-    for extent, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if extent == 1 or not stride:
-            continue
-        if stride <= last:
-            return _merge_any(start, element_bytes, shape, strides)
-        last = stride
-        if stride == run and not counts:
-            run *= extent
-        else:
-            counts.append(extent)
-            kept.append(stride)
-    return Extent(start, run, tuple(counts), tuple(kept))
-
-
-def _merge_any(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
-    """As `_merge`, whatever the order of the strides and their signs."""
     run, counts, kept = element_bytes, [], []
-    dims = [(abs(stride), extent, stride) for extent, stride in zip(shape, strides, strict=True) if extent != 1 and stride]
-    # a dense view lists its dimensions from the longest stride to the shortest; equal strides keep their order
-    for _, extent, stride in sorted(dims, key=_stride_length):
+    dims = [(stride, extent) for extent, stride in zip(shape, strides, strict=True) if extent != 1 and stride]
+    # nearly always each dimension's stride is longer than those of the dimensions in it
+    inner_first = dims[::-1]
+    if any(outer <= inner for (inner, _), (outer, _) in itertools.pairwise(inner_first)) or (dims and inner_first[0][0] < 0):
+        # equal strides keep the order of the view
+        inner_first = sorted(dims, key=_stride_length)
+    for stride, extent in inner_first:
         if stride == run and not counts:
             run *= extent
         else:

@@ -235,10 +235,6 @@ class Groups:
 
     # closed forms ------------------------------------------------------------------------------
 
-    def array_cycles(self, node: Node) -> int:
-        """The node's own bound on the array."""
-        return node.spec.array_cycles(self.target)
-
     def step_cycles(self, step: Compute) -> int:
         """Cycles of a compute step: the tile's, by its share of the output channels."""
         node = self.graph.nodes[step.node]

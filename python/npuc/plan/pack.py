@@ -16,8 +16,6 @@ An attempt ends after a number of nodes; the next one starts afresh and prefers 
 Numbers alone decide, so a result is the same everywhere. Where npuc._native is built, its copy of the search runs instead.
 """
 
-import functools
-import importlib
 import itertools
 import math
 import sys
@@ -26,6 +24,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from npuc.timing import native as timing_native
 
 Lifetime = tuple[int, int, int]
 """size in bytes, first position, last position (inclusive)."""
@@ -86,13 +86,9 @@ def pack(buffers: Sequence[Lifetime], top_bytes: int, max_looks: int, packer: Ca
     raise AssertionError("rounds never end")
 
 
-@functools.cache
 def native() -> Any:
     """`npuc._native.Packer`, or None where it is not built."""
-    try:
-        return getattr(importlib.import_module("npuc._native"), "Packer", None)
-    except ImportError:
-        return None
+    return getattr(timing_native.module(), "Packer", None)
 
 
 def _sections(buffers: Sequence[Lifetime]) -> tuple[list[int], list[int], int]:

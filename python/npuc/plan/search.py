@@ -311,7 +311,7 @@ class Climb:
     def _by_loss(self) -> list[Iterator[tuple[GroupPlan, ...]]]:
         """The moves of each group, the group first for whose ops the core waits or works longest beyond their bound."""
         groups, plan, price = self.groups, self.best.schedule.groups, self.best.price
-        loss = {node.index: price.waits[node.name] + price.busy[node.name] - groups.array_cycles(node) for node in groups.graph.nodes}
+        loss = {node.index: price.waits[node.name] + price.busy[node.name] - node.spec.array_cycles(groups.target) for node in groups.graph.nodes}
         lost = [sum(loss[index] for index in group.nodes) for group in plan]
         order = sorted(range(len(plan)), key=lambda number: (-lost[number], number))
         return [moves(groups.graph, plan, number, groups.target, groups.shared.options) for number in order]
