@@ -404,7 +404,7 @@ def _load_program(path: Path) -> "Program":
 def _load_model(path: Path) -> Any:
     """The exported program in a .pt2 file; other files are npuc.compile's business."""
     if not path.is_file():
-        raise UserInputError(f"there is no file '{path}'", wanted="a program saved by torch.export.save")
+        raise UserInputError(f"there is no file '{path}'", wanted="a .pt2 file of torch.export.save, a .tflite or an .mlir file")
     if path.suffix != ".pt2":
         return path
     try:
