@@ -27,7 +27,7 @@ import numpy as np
 
 from npuc.errors import NpucError
 from npuc.isa.base import Command, Operand, Space
-from npuc.isa.legality import command_problems
+from npuc.isa.legality import Legality
 from npuc.isa.program import NpuSegment, Program
 from npuc.isa.sync import Signal, Wait
 from npuc.ops.base import NUMPY_DTYPES
@@ -122,7 +122,7 @@ def outcome(program: Program, kind: str, place: tuple[int, int, str], inputs: li
             part = mutant.segments[segment]
             assert isinstance(part, NpuSegment)
             sizes = {Space.SRAM: program.sram_bytes, Space.DRAM: program.dram_bytes}
-            if any(command_problems(part.commands[number], program.target, sizes)):
+            if any(Legality(program.target, sizes).problems(part.commands[number])):
                 return "flagged"
         hazards.check_program(mutant)
         found = load(mutant).run(*inputs)

@@ -13,7 +13,9 @@
 
 #include "bindings.h"
 #include "engine/plan.h"
+#include "engine/view.h"
 #include "kernels/path.h"
+#include "sim/hazards.h"
 #include "sim/timing.h"
 
 namespace nb = nanobind;
@@ -118,6 +120,28 @@ nb::tuple simulate(const Rows &commands, std::int64_t queues, std::int64_t semap
   return nb::make_tuple(times.total, give(std::move(times.starts)), give(std::move(times.ends)), times.busy, times.stuck);
 }
 
+bool race_free(const Numbers &rows, std::int64_t queues, std::int64_t semaphores, const Bytes &sram, const Bytes &dram, bool sram_writable,
+               bool dram_writable) {
+  const auto count = static_cast<std::int64_t>(rows.shape(0));
+  if (queues < 0 || queues > 1 << 16 || semaphores < 0 || semaphores > 1 << 20)
+    refuse("queues or semaphores are out of range");
+  const std::int64_t *data = rows.data();
+  for (std::int64_t at = 0; at < count;) {
+    const std::int64_t *row = data + at;
+    if (count - at < npuc::hazard_head || row[0] < 0 || row[0] >= queues || row[1] >= semaphores || row[4] < 0 || row[4] > 64 || row[5] < 0 ||
+        row[5] > 64 || (row[4] + row[5]) * npuc::view_numbers > count - at - npuc::hazard_head)
+      refuse("rows: number " + std::to_string(at) + " begins no row");
+    at += npuc::hazard_head + (row[4] + row[5]) * npuc::view_numbers;
+  }
+  const npuc::Ground ground{queues,
+                            semaphores,
+                            {0, static_cast<std::int64_t>(sram.shape(0)), static_cast<std::int64_t>(dram.shape(0))},
+                            {false, sram_writable, dram_writable},
+                            {nullptr, sram.data(), dram.data()}};
+  const nb::gil_scoped_release free_gil;
+  return npuc::race_free(data, count, ground);
+}
+
 } // namespace
 
 void bind_engine(nb::module_ &m) {
@@ -139,4 +163,8 @@ void bind_engine(nb::module_ &m) {
   m.def("simulate", &simulate, "commands"_a, "queues"_a, "semaphores"_a,
         "Times of commands i64 [N, 7]: queue, semaphore (-1: work), value (-1: signal), latency, duration, SRAM share, DRAM share.\n"
         "Returns total, starts [N], ends [N], busy cycles by queue, queues that never end (a deadlock). See npuc.timing.engine.");
+  m.def("race_free", &race_free, "rows"_a, "queues"_a, "semaphores"_a, "sram"_a, "dram"_a, "sram_writable"_a, "dram_writable"_a,
+        "Whether every access of a segment is ordered, in bounds and of bytes that hold a value; rows as lib/sim/hazards.h says.\n"
+        "sram, dram: u8, 1 where a byte holds a value; what holds one at the end where the answer is True, spoilt where it is False.\n"
+        "ValueError for rows that are cut short or name a queue or semaphore that is not there.");
 }

@@ -9,7 +9,7 @@
 namespace npuc {
 
 enum Space : std::int64_t { space_none = 0, space_sram = 1, space_dram = 2 };
-enum DType : std::int64_t { dtype_i8 = 0, dtype_i16 = 1, dtype_i32 = 2 };
+enum DType : std::int64_t { dtype_i8 = 0, dtype_i16 = 1, dtype_i32 = 2, dtype_ui8 = 5 };
 
 struct Memory {
   std::uint8_t *data;

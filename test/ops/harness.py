@@ -11,7 +11,7 @@ import numpy as np
 
 from npuc.isa.base import Command, DType, Operand, Space
 from npuc.isa.encoding import encode_instruction
-from npuc.isa.legality import command_problems
+from npuc.isa.legality import Legality
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType, cut, dense_operand
@@ -180,7 +180,7 @@ def assert_commands_equal_reference(rng, spec: OpSpec, inputs, target: Target):
     before = memory.copy()
     for instruction in spec.emit(*arguments):
         command = Command(instruction, target.queues[instruction.unit.value][0])
-        problems = list(command_problems(command, target, {Space.SRAM: memory.size}))
+        problems = list(Legality(target, {Space.SRAM: memory.size}).problems(command))
         assert not problems, (instruction, problems)
         assert len(encode_instruction(instruction)) > 0
         instruction.effect({Space.SRAM: memory}, kernels)

@@ -4,6 +4,7 @@
 import enum
 import functools
 import itertools
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar
@@ -128,6 +129,10 @@ def _traffic_bytes(element_bytes: int, shape: tuple[int, ...], strides: tuple[in
     return runs * -(-extent.run_bytes // burst_bytes) * burst_bytes
 
 
+OPERAND_NUMBERS = 18
+_OPERAND = struct.Struct(f"={OPERAND_NUMBERS}q")
+
+
 @dataclass(frozen=True)
 class Operand:
     """A 4-D NHWC view of bytes in one memory.
@@ -202,11 +207,45 @@ class Operand:
             pieces.append((self.base, head, height - head))
         return pieces
 
+    # asked by the engine first and by the hazard check again
+    @functools.cached_property
+    def packed(self) -> bytes:
+        """The view as the native module takes it: OPERAND_NUMBERS of i64, all of them 0 where it is absent; see lib/engine/view.h.
+
+        Raises:
+            struct.error: a number beyond 64 bits, which no program file holds.
+        """
+        if not self.present:
+            return bytes(_OPERAND.size)
+        return _OPERAND.pack(
+            self.space, self.dtype, self.base, *self.shape, *self.strides, *self.pad, self.pad_value, self.wrap_rows, self.first_row
+        )
+
+    def reach(self) -> tuple[int, int]:
+        """First byte the view touches, and one past the last; of a view that is present and has elements."""
+        rows = self.shape[1]
+        low = self.base
+        if self.wrap_rows:
+            start = self.first_row % self.wrap_rows
+            if start + rows > self.wrap_rows:
+                rows = self.wrap_rows
+            else:
+                low += start * self.strides[1]
+        else:
+            low += self.first_row * self.strides[1]
+        high = low + self.dtype.bytes
+        n, _, width, channels = self.shape
+        for count, stride in zip((n, rows, width, channels), self.strides, strict=True):
+            if stride > 0:
+                high += (count - 1) * stride
+            else:
+                low += (count - 1) * stride
+        return low, high
+
     def extents(self) -> tuple[Extent, ...]:
         """The exact bytes the view touches."""
         return self._extents
 
-    # asked by the decoder first and by the hazard check again
     @functools.cached_property
     def _extents(self) -> tuple[Extent, ...]:
         if not self.present or self.elements == 0:
@@ -327,20 +366,24 @@ class Instruction:
 
     def reads(self) -> tuple[Operand, ...]:
         """Operands read, absent ones left out."""
-        return self._operands("in", "in?")
+        return self._accessed[0]
 
     def writes(self) -> tuple[Operand, ...]:
         """Operands written."""
-        return self._operands("out")
+        return self._accessed[1]
 
-    def _operands(self, *roles: str) -> tuple[Operand, ...]:
-        chosen = [getattr(self, name) for name in self._operand_names(*roles)]
-        return tuple([view for view in chosen if view.present])
+    # asked by timing, by the hazard check and by every report
+    @functools.cached_property
+    def _accessed(self) -> tuple[tuple[Operand, ...], tuple[Operand, ...]]:
+        views = [[view for name in names if (view := getattr(self, name)).present] for names in self._operand_names()]
+        return tuple(views[0]), tuple(views[1])
 
     @classmethod
     @functools.cache
-    def _operand_names(cls, *roles: str) -> tuple[str, ...]:
-        return tuple(f.name for f in fields(cls) if f.metadata.get("operand") in roles)
+    def _operand_names(cls) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Of the operands read, and of those written."""
+        roles = {f.name: f.metadata["operand"] for f in fields(cls) if "operand" in f.metadata}
+        return tuple(name for name, role in roles.items() if role != "out"), tuple(name for name, role in roles.items() if role == "out")
 
     def busy_cycles(self, target: Target) -> int:
         """Cycles of the unit's own work, memory ports aside."""
@@ -364,8 +407,8 @@ class Instruction:
 
     def latency(self, target: Target) -> int:
         """Cycles before the first byte moves, once an instruction: the slowest memory read, and off-chip memory once more when written."""
-        reads_dram = any(view.space is Space.DRAM for view in self.reads())
-        writes_dram = any(view.space is Space.DRAM for view in self.writes())
+        reads_dram = Space.DRAM in [view.space for view in self.reads()]
+        writes_dram = Space.DRAM in [view.space for view in self.writes()]
         return (target.dram.read_latency if reads_dram else target.sram.read_latency) + (target.dram.write_latency if writes_dram else 0)
 
     def problems(self) -> Iterator[str]:

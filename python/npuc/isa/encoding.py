@@ -7,15 +7,16 @@ lacks the fields that came later (`since`); they have their neutral defaults.
 """
 
 import functools
+import itertools
 import struct
 from collections.abc import Sequence
 from dataclasses import Field, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 from npuc.errors import InternalError, ProgramError
 from npuc.isa import by_opcode
 from npuc.isa.base import Command, DType, Instruction, Operand, Space
-from npuc.isa.legality import command_problems
+from npuc.isa.legality import Legality
 from npuc.targets.base import Target
 
 MINOR = 3
@@ -29,21 +30,39 @@ _SPACES = {int(space): space for space in Space}
 _DTYPES = {int(kind): kind for kind in DType}
 
 
+class _Group(NamedTuple):
+    """Neighbouring scalar fields under one Struct, or one operand.
+
+    Attributes:
+        packer: None for an operand.
+        enums: (position in the group, field) of every enumeration.
+    """
+
+    packer: struct.Struct | None
+    names: tuple[str, ...]
+    enums: tuple[tuple[int, Field[Any]], ...] = ()
+
+
 @functools.cache
-def _groups(cls: type[Instruction], minor: int = MINOR) -> tuple[tuple[struct.Struct | None, tuple[Field[Any], ...]], ...]:
-    """The fields of version `minor` in order, neighbouring scalars under one Struct; an operand stands alone under None."""
-    groups: list[tuple[struct.Struct | None, tuple[Field[Any], ...]]] = []
-    scalars: list[Field[Any]] = []
-    for item in (*(f for f in fields(cls) if f.metadata.get("since", 0) <= minor), None):
-        if item is not None and "fmt" in item.metadata:
-            scalars.append(item)
+def _groups(cls: type[Instruction], minor: int = MINOR) -> tuple[_Group, ...]:
+    """The fields of version `minor` in order."""
+    groups: list[_Group] = []
+    known = (item for item in fields(cls) if item.metadata.get("since", 0) <= minor)
+    for scalar, run in itertools.groupby(known, key=lambda item: "fmt" in item.metadata):
+        items = tuple(run)
+        if not scalar:
+            groups += [_Group(None, (item.name,)) for item in items]
             continue
-        if scalars:
-            groups.append((struct.Struct("<" + "".join(f.metadata["fmt"] for f in scalars)), tuple(scalars)))
-            scalars = []
-        if item is not None:
-            groups.append((None, (item,)))
+        packer = struct.Struct("<" + "".join(item.metadata["fmt"] for item in items))
+        enums = tuple((at, item) for at, item in enumerate(items) if "enum" in item.metadata)
+        groups.append(_Group(packer, tuple(item.name for item in items), enums))
     return tuple(groups)
+
+
+@functools.cache
+def _plain_bytes(cls: type[Instruction], minor: int) -> int:
+    """Bytes of the fields of an instruction without operands; of another, less than it has."""
+    return sum(packer.size for packer, _, _ in _groups(cls, minor) if packer is not None)
 
 
 def _encode_operand(view: Operand) -> bytes:
@@ -62,11 +81,11 @@ def encode_instruction(instruction: Instruction) -> bytes:
     """
     parts = []
     try:
-        for packer, group in _groups(type(instruction)):
+        for packer, names, _ in _groups(type(instruction)):
             if packer is None:
-                parts.append(_encode_operand(getattr(instruction, group[0].name)))
+                parts.append(_encode_operand(getattr(instruction, names[0])))
             else:
-                parts.append(packer.pack(*(int(getattr(instruction, f.name)) for f in group)))
+                parts.append(packer.pack(*(int(getattr(instruction, name)) for name in names)))
     except struct.error as error:
         raise InternalError(f"a field of {instruction.mnemonic} does not fit its width: {error}", found=instruction) from error
     return b"".join(parts)
@@ -102,6 +121,8 @@ class _Reader:
 
     def __init__(self, data: bytes):
         self.data, self.at = data, 0
+        # tiles share operands: equal bytes become one object
+        self.views: dict[bytes, Operand] = {}
 
     def take(self, packer: struct.Struct) -> tuple[int, ...]:
         if self.at + packer.size > len(self.data):
@@ -123,12 +144,18 @@ def _decode_operand(reader: _Reader, name: str) -> Operand:
         )
     if space is Space.NONE:
         return _ABSENT
+    key = reader.data[reader.at - 1 : reader.at + _VIEW.size]
     values = reader.take(_VIEW)
+    view = reader.views.get(key)
+    if view is not None:
+        return view
     dtype = _DTYPES.get(values[0])
     if dtype is None or dtype in (DType.BF16, DType.F32):
         raise ProgramError(f"operand {name} has an element type that is reserved or unknown", found=values[0], wanted="0 i8, 1 i16, 2 i32")
-    views: Any = values
-    return Operand(space, dtype, values[1], views[2:6], views[6:10], views[10:14], *values[14:])
+    fields_of: Any = values
+    view = Operand(space, dtype, values[1], fields_of[2:6], fields_of[6:10], fields_of[10:14], *values[14:])
+    reader.views[key] = view
+    return view
 
 
 _ABSENT = Operand.absent()
@@ -136,19 +163,19 @@ _ABSENT = Operand.absent()
 
 def _decode_instruction(reader: _Reader, cls: type[Instruction], minor: int = MINOR) -> Instruction:
     values: dict[str, Any] = {}
-    for packer, group in _groups(cls, minor):
+    for packer, names, enums in _groups(cls, minor):
         if packer is None:
-            values[group[0].name] = _decode_operand(reader, group[0].name)
+            values[names[0]] = _decode_operand(reader, names[0])
             continue
-        for item, value in zip(group, reader.take(packer), strict=True):
-            values[item.name] = _enumerated(cls, item, value)
+        found = reader.take(packer)
+        values.update(zip(names, found, strict=True))
+        for at, item in enums:
+            values[item.name] = _enumerated(cls, item, found[at])
     return cls(**values)
 
 
 def _enumerated(cls: type[Instruction], item: Field[Any], value: int) -> Any:
-    kind = item.metadata.get("enum")
-    if kind is None:
-        return value
+    kind = item.metadata["enum"]
     try:
         return kind(value)
     except ValueError:
@@ -167,7 +194,9 @@ def decode(
     Raises:
         ProgramError: bytes that are no command, or a command that the machine cannot run.
     """
-    reader, commands = _Reader(data), []
+    reader, legality, commands = _Reader(data), Legality(target, sizes), []
+    # signals and waits repeat: what has no operand is decoded and checked once a queue
+    known: dict[bytes, Instruction] = {}
     while reader.at < len(data):
         start = reader.at
         opcode, queue, place = reader.take(_HEADER)
@@ -179,9 +208,18 @@ def decode(
                 f"command {len(commands)} names a queue or location that is not there",
                 found=f"queue {queue}, location {place}", wanted=f"below {len(queue_names)} and {len(locations)}",
             )  # fmt: skip
+        end = reader.at + _plain_bytes(cls, minor)
+        key = bytes((opcode, queue)) + data[reader.at : end]
+        instruction = known.get(key)
+        if instruction is not None:
+            reader.at = end
+            commands.append(Command(instruction, queue_names[queue], locations[place]))
+            continue
         command = Command(_decode_instruction(reader, cls, minor), queue_names[queue], locations[place])
-        for problem in command_problems(command, target, sizes):
+        for problem in legality.problems(command):
             raise ProgramError(f"command {len(commands)}, {cls.mnemonic} at byte {start}: {problem}", layer=command.location)
+        if reader.at == end:
+            known[key] = command.instruction
         commands.append(command)
     return tuple(commands)
 

@@ -10,6 +10,7 @@ import functools
 import importlib
 import itertools
 import logging
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from operator import attrgetter
@@ -18,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from npuc.errors import NpucError, SimulationError
-from npuc.isa.base import Command, DType, Instruction, Operand, Space
+from npuc.isa.base import OPERAND_NUMBERS, Command, DType, Instruction, Operand, Space
 from npuc.isa.sync import Signal, Wait
 from npuc.numerics import kernels
 from npuc.sim.machine import Memories, execute
@@ -34,15 +35,17 @@ class _Form(NamedTuple):
     """How commands of one class are flattened.
 
     Attributes:
-        head: opcode and count of numbers.
+        head: opcode and count of numbers, packed.
         operands: gives the operands in the native engine's order.
         scalars: gives the scalars in the native engine's order.
+        scalars_format: packs them.
         neutral: fields that the native engine has not heard of, with the value under which they change nothing.
     """
 
-    head: tuple[int, int]
+    head: bytes
     operands: Callable[[Instruction], Sequence[Operand]]
     scalars: Callable[[Instruction], Sequence[int]]
+    scalars_format: struct.Struct
     neutral: tuple[tuple[str, Any], ...]
 
 
@@ -69,61 +72,51 @@ def _form(cls: type[Instruction]) -> _Form | None:
     if any("operand" not in item.metadata and item.default is MISSING for item in strange):
         return None
     neutral = tuple((item.name, Operand.absent() if "operand" in item.metadata else item.default) for item in strange)
-    size = len(operands) * _NUMBERS + len(scalars)
-    return _Form((cls.opcode, size), _getter(operands), _getter(scalars), neutral)
+    size = len(operands) * OPERAND_NUMBERS + len(scalars)
+    return _Form(_packed(cls.opcode, size), _getter(operands), _getter(scalars), struct.Struct(f"={len(scalars)}q"), neutral)
 
 
-_NUMBERS = 18
-_NO_OPERAND = (0,) * _NUMBERS
-
-
-def _operand_numbers(view: Operand) -> tuple[int, ...]:
-    if view.space is Space.NONE:
-        return _NO_OPERAND
-    return (
-        view.space, view.dtype, view.base, *view.shape, *view.strides, *view.pad, view.pad_value, view.wrap_rows, view.first_row,
-    )  # fmt: skip
-
-
-def _numbers(instruction: Instruction) -> tuple[int, ...] | None:
+def _descriptor(instruction: Instruction) -> bytes | None:
     """The descriptor of one command; None where the native engine cannot run it."""
     form = _form(type(instruction))
     if form is None or any(getattr(instruction, name) != value for name, value in form.neutral):
         return None
-    if any(view.dtype is DType.UI8 for view in form.operands(instruction)):
+    operands = form.operands(instruction)
+    if DType.UI8 in [view.dtype for view in operands]:
         return None
-    views = itertools.chain.from_iterable(map(_operand_numbers, form.operands(instruction)))
-    return (*form.head, *views, *form.scalars(instruction))
+    return b"".join([form.head, *[view.packed for view in operands], form.scalars_format.pack(*form.scalars(instruction))])
 
 
 def descriptors(instructions: Sequence[Instruction]) -> np.ndarray:
     """i64: every command's opcode, how many numbers follow, and those numbers."""
-    found: list[int] = []
     # tiles repeat: equal instructions are flattened once
-    done: dict[int, tuple[int, ...]] = {}
+    done: dict[int, bytes] = {}
+    parts = []
     for instruction in instructions:
-        numbers = done.get(id(instruction))
-        if numbers is None:
-            numbers = done[id(instruction)] = _fitting(_numbers(instruction) or _foreign(instruction))
-        found += numbers
-    return np.array(found, np.int64)
+        found = done.get(id(instruction))
+        if found is None:
+            try:
+                found = _descriptor(instruction) or _foreign(instruction)
+            except struct.error:
+                # numbers beyond 64 bits stand in no program file, but a program made by hand may hold them
+                found = _packed(_UNKNOWN, 0)
+            done[id(instruction)] = found
+        parts.append(found)
+    return np.frombuffer(b"".join(parts), np.int64)
 
 
-def _foreign(instruction: Instruction) -> tuple[int, ...]:
+def _foreign(instruction: Instruction) -> bytes:
     """What the native engine is told of a command that it does not run: the bytes it writes."""
     try:
         ranges = [(view.space, extent.low, extent.high) for view in instruction.writes() for extent in view.extents()]
     except NpucError:
         # it will say so when it is executed
         ranges = []
-    return (_UNKNOWN, 3 * len(ranges), *itertools.chain.from_iterable(ranges))
+    return _packed(_UNKNOWN, 3 * len(ranges), *itertools.chain.from_iterable(ranges))
 
 
-def _fitting(numbers: tuple[int, ...]) -> tuple[int, ...]:
-    """Numbers beyond 64 bits stand in no program file, but a program made by hand may hold them."""
-    if max(numbers) >= 1 << 63 or min(numbers) < -(1 << 63):
-        return (_UNKNOWN, 0)
-    return numbers
+def _packed(*numbers: int) -> bytes:
+    return struct.pack(f"={len(numbers)}q", *numbers)
 
 
 class NativeSegment:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be said of a machine: memories, arrays, output paths, queues."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -42,7 +43,13 @@ class Memory:
 
     def cycles(self, traffic_bytes: int) -> int:
         """Cycles the port is busy with `traffic_bytes` (bursts already rounded up)."""
-        return ceil_div(traffic_bytes * self.bytes_per_cycle.denominator, self.bytes_per_cycle.numerator)
+        cycles, bytes_moved = self._rate
+        return -(-traffic_bytes * cycles // bytes_moved)
+
+    @functools.cached_property
+    def _rate(self) -> tuple[int, int]:
+        """Cycles, and the bytes that pass in them: asked for every command."""
+        return self.bytes_per_cycle.denominator, self.bytes_per_cycle.numerator
 
 
 @dataclass(frozen=True)
@@ -230,7 +237,7 @@ class Target:
         # costs are cached by target: cheap, and the mapping of the queues has no hash of its own
         return hash((self.name, self.sram.bytes))
 
-    @property
+    @functools.cached_property
     def queue_names(self) -> tuple[str, ...]:
         """Every queue once, in a fixed order."""
         return tuple(dict.fromkeys(name for names in self.queues.values() for name in names))

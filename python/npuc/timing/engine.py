@@ -42,6 +42,9 @@ class Figures:
     dram_bytes: int
 
 
+_NOTHING = Figures(0, 0, 0, 0, 0, 0)
+
+
 @dataclass(frozen=True)
 class Timeline:
     """When everything happened, in cycles; commands in the order they were given.
@@ -60,6 +63,8 @@ class Timeline:
 
 def figures(instruction: Instruction, target: Target) -> Figures:
     """The figures of one instruction."""
+    if isinstance(instruction, Signal | Wait):
+        return _NOTHING
     busy, traffic = instruction.cost(target)
     sram_bytes, dram_bytes = traffic.get(Space.SRAM, 0), traffic.get(Space.DRAM, 0)
     sram, dram = target.sram.cycles(sram_bytes), target.dram.cycles(dram_bytes)
