@@ -12,6 +12,7 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings.h"
+#include "isa/blocks.h"
 #include "plan/first_fit.h"
 #include "plan/pack.h"
 #include "plan/price.h"
@@ -168,6 +169,25 @@ nb::tuple price(const npuc::Pricer &self, const Numbers &steps, const Numbers &o
   return nb::make_tuple(found.total, found.waits, found.busy);
 }
 
+template <typename T> T numbers_as(const std::vector<std::int64_t> &numbers, const char *name) {
+  if (numbers.size() * sizeof(std::int64_t) != sizeof(T))
+    refuse(std::string(name) + ": " + std::to_string(numbers.size()) + " numbers, wanted " + std::to_string(sizeof(T) / sizeof(std::int64_t)));
+  T found;
+  std::memcpy(&found, numbers.data(), sizeof found);
+  return found;
+}
+
+nb::tuple choose_block(const std::vector<std::int64_t> &work, const std::vector<std::int64_t> &core) {
+  const auto given = numbers_as<npuc::MacWork>(work, "work");
+  const auto machine = numbers_as<npuc::Core>(core, "core");
+  const bool positive = std::min({given.out[0], given.out[1], given.out[2], given.strides[0], given.strides[1]}) > 0 && given.channel_step >= 0;
+  const bool spaces = (given.ifm.dram | given.ofm.dram | given.weights_dram) >> 1 == 0;
+  if (!positive || !spaces || std::any_of(core.begin(), core.end(), [](std::int64_t figure) { return figure < 1; }))
+    refuse("work, core: a figure is out of range");
+  const npuc::ChosenBlock found = npuc::choose_block(given, machine);
+  return nb::make_tuple(found.height, found.width, found.channels, found.order);
+}
+
 } // namespace
 
 void bind_plan(nb::module_ &m) {
@@ -183,6 +203,9 @@ void bind_plan(nb::module_ &m) {
       .def_prop_ro("offsets", [](const npuc::Packer &self) { return self.offsets; })
       .def_prop_ro("nodes", [](const npuc::Packer &self) { return self.nodes; })
       .def_prop_ro("looks", [](const npuc::Packer &self) { return self.looks; });
+  m.def("choose_block", &choose_block, "work"_a, "core"_a,
+        "Height, width, channels and loop order of a MAC instruction's best block, height 0 where none fits; numbers as lib/isa/blocks.h lists\n"
+        "them. See npuc.isa.blocks.");
   m.def("first_fit", &first_fit, "buffers"_a, "order"_a,
         "Offsets of buffers i64 [N, 3] (size, first, last), each in its turn as low as it fits, and the top; see npuc.plan.place.");
   m.def("synchronize", &synchronize, "commands"_a, "touches"_a, "queues"_a, "dma_queues"_a,

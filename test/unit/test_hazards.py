@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from npuc import targets
+from npuc import native, targets
 from npuc.errors import Deadlock, HazardError, NpucError, OutOfBounds, SimulationError
 from npuc.isa.base import Command, DType, Extent, Operand, Space
 from npuc.isa.dma import Dma
@@ -17,7 +17,6 @@ from npuc.isa.sync import Signal, Wait
 from npuc.numerics import kernels
 from npuc.sim import hazards, machine
 from npuc.sim.order import legal_order
-from npuc.timing import native
 from samples import programs
 
 TARGET = targets.get("edge-256")

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from npuc import targets
+from npuc import native, targets
 from npuc.errors import DoesNotFit
 from npuc.isa.base import Operand, Space
-from npuc.isa.blocks import LoopOrder, block_refusals, mac_cost
+from npuc.isa.blocks import LoopOrder, block_refusals, choose_block, choose_block_in_python, mac_cost
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.depthwise_conv2d import DepthwiseConv2d
 from npuc.isa.matmul import Matmul
@@ -134,6 +134,42 @@ def test_the_chosen_block_is_within_a_twentieth_of_the_best_of_all(instruction, 
     found = instruction.blocked(target)
     latency = found.latency(target)
     assert best + latency <= found.cycles(target) <= 1.05 * best + latency
+
+
+def moved(view, space):
+    """The same view in another memory, with a gap behind each pixel."""
+    n, height, width, channels = view.shape
+    pitch = channels + 3
+    return replace(view, space=space, strides=(height * width * pitch, width * pitch, pitch, 1))
+
+
+@pytest.mark.skipif(native.module() is None, reason="npuc._native is not built (no C++ compiler at installation)")
+@settings(max_examples=400)
+@given(
+    size=st.tuples(st.integers(1, 60), st.integers(1, 60)), channels=st.integers(1, 700), out_channels=st.integers(1, 700),
+    kernel=st.sampled_from([1, 3, 5]), stride=st.integers(1, 3), kind=st.sampled_from(["conv", "grouped", "batch", "depthwise", "matmul"]),
+    spaces=st.tuples(*[st.sampled_from([Space.SRAM, Space.DRAM])] * 3), name=st.sampled_from(["pico-64", "edge-256", "edge-2048"]),
+)  # fmt: skip
+def test_the_native_choice_of_a_block_is_the_one_of_this_package(size, channels, out_channels, kernel, stride, kind, spaces, name):
+    target = targets.get(name)
+    if kind == "depthwise":
+        instruction = depthwise(*size, channels, kernel, stride)
+    elif kind == "matmul":
+        dense = Operand.dense
+        instruction = Matmul(
+            a=dense(Space.SRAM, 0, (1, 2, size[0], channels)), b=dense(spaces[2], 0, (1, 2, channels, out_channels)),
+            ofm=dense(Space.SRAM, 0, (1, 2, size[0], out_channels)),
+        )  # fmt: skip
+    else:
+        groups = 2 if kind == "grouped" else 1
+        instruction = conv(*size, channels * groups, out_channels * groups, kernel, stride, groups, batch=2 if kind == "batch" else 1)
+    if kind != "matmul":
+        instruction = replace(
+            instruction, ifm=moved(instruction.ifm, spaces[0]), ofm=moved(instruction.ofm, spaces[1]),
+            weights=replace(instruction.weights, space=spaces[2]),
+        )  # fmt: skip
+    work = instruction.work(target)
+    assert choose_block(work, target) == choose_block_in_python(work, target)
 
 
 @pytest.mark.parametrize("target", MACHINES, ids=lambda target: target.name)

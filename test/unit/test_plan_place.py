@@ -6,8 +6,8 @@ import itertools
 import numpy as np
 import pytest
 
+from npuc import native
 from npuc.plan.place import _first_fit, check_placement, first_fit_in_python, live_bound, place
-from npuc.timing import native
 
 
 def random_buffers(seed: int, count: int, steps: int = 40) -> list[tuple[int, int, int]]:

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
+from npuc import native
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
 from npuc.plan.search import search
 from npuc.targets import get
-from npuc.timing import native
 from samples.plans import Drawing, i8
 
 if native.module() is None:

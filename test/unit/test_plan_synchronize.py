@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from torch_mlir import ir
 
-from npuc import dialects, targets
+from npuc import dialects, native, targets
 from npuc.errors import Deadlock, HazardError, InternalError
 from npuc.isa.base import Command, DType, Operand, Space
 from npuc.isa.dma import Dma
@@ -17,7 +17,6 @@ from npuc.isa.sync import Signal, Wait
 from npuc.plan import synchronize as plan_synchronize
 from npuc.plan.synchronize import order_in_python, synchronize
 from npuc.sim.hazards import check_program
-from npuc.timing import native
 from samples.networks import NAMED, run_levels
 
 # network, machine, SRAM: fused and unfused, one to six queues, rings, streamed chunks, host edges

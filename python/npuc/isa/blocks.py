@@ -22,6 +22,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Self
 
+from npuc import native
 from npuc.errors import DoesNotFit
 from npuc.isa import microblocks
 from npuc.isa.base import ArrayWork, Instruction, Operand, Shape4, Space
@@ -293,6 +294,54 @@ def choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
 
 @functools.lru_cache(maxsize=65536)
 def _choose_block(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
+    module = native.module()
+    if module is None or work.macs >= _MAX_NATIVE_MACS:
+        return choose_block_in_python(work, target)
+    height, width, channels, order = module.choose_block(_work_numbers(work, target), _core_numbers(target))
+    return ((height, width, channels), LoopOrder(order)) if height else choose_block_in_python(work, target)
+
+
+# beyond, a figure might leave 64 bits
+_MAX_NATIVE_MACS = 1 << 44
+
+
+def _layout_numbers(layout: Layout) -> tuple[int, ...]:
+    return layout.space is Space.DRAM, layout.element, *layout.strides
+
+
+def _work_numbers(work: MacWork, target: Target) -> list[int]:
+    """`work` as lib/isa/blocks.h takes it."""
+    repeats = work.groups * work.images * work.matrices
+    params = dict.fromkeys((Space.SRAM, Space.DRAM), 0)
+    for space, size in work.params:
+        burst = _port(space, target).burst_bytes
+        params[space] += ceil_div(size, burst) * burst
+    return [
+        work.images, work.matrices, *work.out, work.in_channels, work.groups, work.channel_step, *work.kernel, *work.strides, *work.dilation,
+        *work.image, *work.pads, *_layout_numbers(work.ifm), *_layout_numbers(work.ofm), work.weights is Space.DRAM,
+        target.output.cycles(work.output_kind, work.out[0] * work.out[1] * work.out[2] * repeats), params[Space.SRAM], params[Space.DRAM],
+        target.array.activation_steps[work.ifm.element],
+    ]  # fmt: skip
+
+
+@functools.cache
+def _core_numbers(target: Target) -> list[int]:
+    """The core of a spatial array as lib/isa/blocks.h takes it."""
+    array, buffers = target.array, target.buffers
+    assert isinstance(array, SpatialArray)
+    ports = [(memory.burst_bytes, *memory.rate) for memory in (target.sram, target.dram)]
+    return [
+        *array.granule, array.out_channels, array.in_channels, array.depthwise_channels, buffers.input_bytes, buffers.weight_bytes,
+        buffers.accumulator_bytes, *ports[0], *ports[1],
+    ]  # fmt: skip
+
+
+def choose_block_in_python(work: MacWork, target: Target) -> tuple[Block, LoopOrder]:
+    """`choose_block` on a spatial array, as this file defines it.
+
+    Raises:
+        DoesNotFit: no block fits the accumulators.
+    """
     array, buffers = target.array, target.buffers
     budget = buffers.accumulator_bytes // 4
     heights, widths, depths = (_steps(extent, granule) for extent, granule in zip(work.out, array.granule, strict=True))

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 
-from npuc.timing import native as timing_native
+from npuc.native import module
 
 Lifetime = tuple[int, int, int]
 """size in bytes, first position, last position (inclusive)."""
@@ -88,7 +88,7 @@ def pack(buffers: Sequence[Lifetime], top_bytes: int, max_looks: int, packer: Ca
 
 def native() -> Any:
     """`npuc._native.Packer`, or None where it is not built."""
-    return getattr(timing_native.module(), "Packer", None)
+    return getattr(module(), "Packer", None)
 
 
 def _sections(buffers: Sequence[Lifetime]) -> tuple[list[int], list[int], int]:

@@ -16,9 +16,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from npuc import native
 from npuc.plan import solver
 from npuc.plan.pack import Lifetime, Packing, pack
-from npuc.timing import native
 
 
 @dataclass(frozen=True)

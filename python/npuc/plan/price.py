@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from npuc import native
 from npuc.isa.base import Command, Operand, Space, Unit
 from npuc.ops.base import region_type
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, view
@@ -21,7 +22,6 @@ from npuc.plan.place import Placement
 from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store
 from npuc.plan.synchronize import COMMAND_COLUMNS, TOUCH_COLUMNS, accesses_of, command_row, dma_queues, synchronize, table, touch_row
 from npuc.targets.base import Target
-from npuc.timing import native
 from npuc.timing.engine import simulate
 
 # off-chip addresses are made up one after another: only sizes matter for time

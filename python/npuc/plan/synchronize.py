@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from npuc import native
 from npuc.errors import InternalError
 from npuc.isa.base import Command, Extent, Instruction, Space
 from npuc.isa.dma import Dma
 from npuc.isa.sync import Signal, Wait
 from npuc.targets.base import Target
-from npuc.timing import native
 from npuc.timing.engine import figures
 
 # accesses that nobody can wait for any more are forgotten every so many commands

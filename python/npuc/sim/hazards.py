@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from npuc import native
 from npuc.errors import HazardError, OutOfBounds
 from npuc.isa.base import Command, Extent, Operand, Space, Unit
 from npuc.isa.program import HostSegment, Program
 from npuc.isa.sync import Signal, Wait
 from npuc.sim.order import describe, legal_order
 from npuc.targets.base import Target
-from npuc.timing import native
 
 _PRUNE_EVERY = 128
 # of a command for the native module, before its operands; see lib/sim/hazards.h

@@ -43,12 +43,12 @@ class Memory:
 
     def cycles(self, traffic_bytes: int) -> int:
         """Cycles the port is busy with `traffic_bytes` (bursts already rounded up)."""
-        cycles, bytes_moved = self._rate
+        cycles, bytes_moved = self.rate
         return -(-traffic_bytes * cycles // bytes_moved)
 
     @functools.cached_property
-    def _rate(self) -> tuple[int, int]:
-        """Cycles, and the bytes that pass in them: asked for every command."""
+    def rate(self) -> tuple[int, int]:
+        """Cycles, and the bytes that pass the port in them."""
         return self.bytes_per_cycle.denominator, self.bytes_per_cycle.numerator
 
 

@@ -1,29 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The discrete-event engine in C++ (lib/sim): `npuc.timing.engine`, number for number, some fifty times as fast."""
 
-import functools
-import importlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
+from npuc import native
+
 # as many as a semaphore's field in an instruction can name
 SEMAPHORES = 256
 
 
-@functools.cache
-def module() -> Any:
-    """`npuc._native`, or None where it is not built."""
-    try:
-        return importlib.import_module("npuc._native")
-    except ImportError:
-        return None
-
-
 def engine() -> Any:
     """`npuc._native.simulate`, or None where it is not built."""
-    return getattr(module(), "simulate", None)
+    return getattr(native.module(), "simulate", None)
 
 
 def run(rows: Iterable[int], queues: int) -> tuple[int, Sequence[int], Sequence[int], Sequence[int]] | None:
