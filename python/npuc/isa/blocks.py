@@ -312,7 +312,7 @@ def _layout_numbers(layout: Layout) -> tuple[int, ...]:
 def _work_numbers(work: MacWork, target: Target) -> list[int]:
     """`work` as lib/isa/blocks.h takes it."""
     repeats = work.groups * work.images * work.matrices
-    params = dict.fromkeys((Space.SRAM, Space.DRAM), 0)
+    params: dict[Space, int] = dict.fromkeys((Space.SRAM, Space.DRAM), 0)
     for space, size in work.params:
         burst = _port(space, target).burst_bytes
         params[space] += ceil_div(size, burst) * burst
