@@ -91,7 +91,8 @@ def print_cycles(options: argparse.Namespace) -> None:
     ratios = []
     print(f"{'network':<40}{'SRAM KiB':>10}{'Vela':>13}{'npuc':>13}{'ratio':>8}{'bound':>8}{'used KiB':>10}  CPU")
     for path in networks(options.only):
-        sram_bytes, best = compare.baseline(options.target, stored[options.target, path.stem], options.sram_kib and options.sram_kib * 1024)
+        cap = options.sram_kib and options.sram_kib * 1024
+        sram_bytes, best = compare.baseline(options.target, stored[options.target, path.stem], cap, vela.network_bytes(path))
         head = f"{path.stem[:39]:<40}{sram_bytes / 1024:>10.1f}{best.cycles:>13,}"
         try:
             row = bounds.of_tflite(path, targets.get(options.target, sram_bytes / 1024), f"npu-schedule{{effort={options.effort}}}")

@@ -77,7 +77,9 @@ def test_our_softmax_costs_at_least_velas_sequence(preset, classes):
         reduce.Reduce(kind=reduce.ReduceKind.SUM, ifm=exps, ofm=total, reduce_c=1, raw=1, pre_shift=12),
         softmax.SoftmaxNorm(exps=exps, row_sum=total, ofm=x),
     ]
-    whole = [layer for layer in steps if classes in (layer.ofm[2], layer.ifm[1]) and layer.model in models]
+    rows = [layer for layer in steps if classes in (layer.ofm[2], layer.ifm[1]) and layer.model in models]
+    # a step of the sequence that differs between networks, by the format of its output, has a row for each: the dearest counts
+    whole = {(layer.op, layer.ofm_bits): layer for layer in sorted(rows, key=lambda layer: layer.cycles)}.values()
     reads = [min(layer.cycles, 2 * wide(classes, 2)) if layer.op in ("Add", "Asr") else layer.cycles for layer in whole]
     assert sum(one.cycles(target) for one in ours) >= sum(reads)
 

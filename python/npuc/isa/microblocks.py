@@ -11,8 +11,8 @@ costs less than it charges for the same block. With a block clipped to the outpu
              micro-block; divided over the cores
     output   elements of the block times the rate of the output path, at least what reading its scales takes
     issue    (|output transfer - input transfer| + array + output) / 4, a floor for both
-    core     n * max(array, output) + min(array, output) + transfer of the first input block + transfer of the last output block, and a
-             cycle for every byte of a table
+    core     n * max(array, output) + min(array, output) + transfer of the first input block + transfer of the last output block; before
+             them a table: a byte a cycle where looking up is all that is done, else at the rate of its port
 
 and the bytes of a port: the input block, unclipped by padding, once for every output block; the output; weights and scales once for
 every block of pixels; each inflated by burst / contiguous bytes. The core and the ports run at once.
@@ -98,7 +98,7 @@ class BlockWork:
         weights: memory and bytes of the weights of one walk, as they are stored.
         scales: memory and bytes of the scales of one walk.
         once: memory and bytes of what is read once an instruction.
-        table: memory and bytes of a table; it enters the core at a byte a cycle, before the first block.
+        table: memory and bytes of a table; it enters the core before the first block.
     """
 
     task: Task
@@ -360,6 +360,15 @@ class _Walk:
         return total
 
 
+def _table_cycles(work: BlockWork, target: Target) -> int:
+    """What a table takes on its way in. The estimator charges a byte a cycle to an op that is a table, and nothing to one that has one fused."""
+    space, size = work.table
+    if not size or work.task is Task.POOL:
+        return size
+    memory = _port(space, target)
+    return memory.cycles(ceil_div(size, memory.burst_bytes) * memory.burst_bytes)
+
+
 def _evaluate(work: BlockWork, blocks: np.ndarray, orders: Sequence[bool], target: Target) -> BlockCost | None:
     """The best of `blocks`: fewest cycles, then fewest bytes, then the first; None where none fits.
 
@@ -374,7 +383,7 @@ def _evaluate(work: BlockWork, blocks: np.ndarray, orders: Sequence[bool], targe
             continue
         walk = _Walk(work, target, blocks[fits], part_kernel)
         core, array, output = (part * work.repeats for part in walk.core_cycles())
-        core = core + work.table[1]
+        core = core + _table_cycles(work, target)
         traffic = walk.traffic()
         cycles = core
         size = np.zeros(len(core), np.int64)

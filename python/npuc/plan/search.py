@@ -36,7 +36,9 @@ TRIALS = (
     (0.6, Weights(8, 32, True)), (0.8, Weights(8, 32, True)), (0.5, Weights(8, 64, False)), (0.25, Weights(8, 32, True)),
     (None, Weights(1, 32, True)), (0.7, Weights(2, 128, False)), (0.45, Weights(4, 32, True)), (0.15, Weights(8, 32, True)),
 )  # fmt: skip
+# so many by effort, and more where they have so few steps together
 TRIALS_OF_EFFORT = (1, 3, 6, len(TRIALS))
+TRIAL_STEPS = (0, 3000, 12_000, 0)
 # the trial that is the most sparing with commands among the first
 SPARING = 3
 # steps above which it comes second, and others not at all, at efforts up to the default
@@ -44,7 +46,7 @@ MANY_STEPS = 2000
 # parts of the SRAM tried where it is taken as far as placement bears: that may need slack for fragmentation
 SLACK_LADDER = (0.97, 0.9, 0.8, 0.7, 0.55, 0.4)
 # parts of the SRAM that parameters fetched ahead may fill up, largest first; placement may need slack for fragmentation
-PREFETCH_LADDER = (0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
+PREFETCH_LADDER = (1.0, 0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
 # bytes of the transfers that parameter loads join, where a latency for each is dear
 JOINS = (1024, 2048, 4096, 8192, 16384, 32768)
 # buffers that the search for a candidate's placement may look at
@@ -249,19 +251,25 @@ def _planned(groups: Groups) -> Result | None:
     """The best plan for one capacity, which depends on nothing else: so it competes at every larger one unchanged."""
     options = groups.shared.options
     longest = MAX_GROUP[options.effort] if options.fusion else 1
-    trials = [(part, weights, longest) for part, weights in TRIALS[: TRIALS_OF_EFFORT[options.effort]]]
-    trials.append((*TRIALS[0], 1))
     seen: set[tuple[GroupPlan, ...]] = set()
     results: list[Result] = []
-    while trials:
-        part, weights, most = trials.pop(0)
-        best = min(results, key=_cycles, default=None)
-        if best is not None and trials and len(best.steps.steps) > MANY_STEPS and options.effort <= DEFAULT_EFFORT:
-            # of many commands there had better be fewer, and each trial takes long
-            part, weights, trials = *TRIALS[SPARING], trials[-1:]
-        found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, best)
+
+    def attempt(number: int, most: int) -> None:
+        part, weights = TRIALS[number]
+        found = _fit(groups, (part,) if part else SLACK_LADDER, most, weights, seen, min(results, key=_cycles, default=None))
         if found is not None:
             results.append(found)
+
+    attempt(0, longest)
+    length = len(results[0].steps.steps) if results else 0
+    if length > MANY_STEPS and options.effort <= DEFAULT_EFFORT:
+        # of many commands there had better be fewer, and each trial takes long
+        attempt(SPARING, longest)
+    else:
+        affordable = TRIAL_STEPS[options.effort] // max(length, 1)
+        for number in range(1, min(max(TRIALS_OF_EFFORT[options.effort], affordable), len(TRIALS))):
+            attempt(number, longest)
+    attempt(0, 1)
     if not results:
         return None
     return _with_joins(groups, _climbed(groups, sorted(results, key=_cycles)[:STARTS]))
@@ -444,7 +452,7 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
         return False
     cycles = [groups.step_cycles(step) for step in steps.steps if isinstance(step, Compute)]
     # a long program gains little from the last bytes, and each rung spells it out again
-    ladder = PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[2::2]
+    ladder = PREFETCH_LADDER if len(cycles) <= LONG_PROGRAM else PREFETCH_LADDER[3::2]
     for part in ladder if groups.shared.options.prefetch else ():
         schedule = replace(plain, fetch=fetch_positions(graph, steps, cycles, target, int(capacity * part)))
         ahead = spelled.fetched(schedule.fetch, join_bytes)

@@ -6,8 +6,10 @@ the shapes, formats, memories, block and estimated cycles.
 """
 
 import csv
+import importlib
 import io
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -151,6 +153,27 @@ class Outcome:
     seconds: float
     memory_bytes: int
     layers: tuple[Layer, ...]
+
+
+def network_bytes(model: Path) -> tuple[int, int]:
+    """Bytes of the inputs and of the outputs of a network as an NPU sees them: floats are a byte each, for the host quantizes them.
+
+    Raises:
+        UserInputError: the `tflite` package is missing.
+    """
+    try:
+        tflite = importlib.import_module("tflite")
+    except ImportError as error:
+        raise UserInputError("reading a .tflite file needs the package 'tflite'", advice="pip install 'npuc[tflite]'") from error
+    graph = tflite.Model.GetRootAsModel(model.read_bytes(), 0).Subgraphs(0)
+
+    def size(number: int) -> int:
+        tensor = graph.Tensors(number)
+        # an open batch of -1 is 1
+        return math.prod(abs(int(tensor.Shape(axis))) for axis in range(tensor.ShapeLength())) * (2 if tensor.Type() == tflite.TensorType.INT16 else 1)
+
+    inputs = sum(size(graph.Inputs(position)) for position in range(graph.InputsLength()))
+    return inputs, sum(size(graph.Outputs(position)) for position in range(graph.OutputsLength()))
 
 
 def find(path: str | None = None) -> str:
