@@ -119,6 +119,18 @@ def test_ops_that_move_codes_share_parameters(name):
     assert len(rest) >= 2 and len(set(rest)) == 1
 
 
+def test_concats_of_the_same_tensors_in_other_orders_share_one_set_of_parameters():
+    class Both(nn.Module):
+        def forward(self, x):
+            y = 3 * torch.sigmoid(x) - 1
+            return torch.cat([x, y, x], 1), torch.cat([y, x], 1)
+
+    # each concat once waited for the parameters of the other: a RecursionError
+    program = quantized(Both())
+    concats = [node for node in program.graph.nodes if op_name(node) == "cat"]
+    assert len(concats) == 2 and len({part.args[1:3] for node in concats for part in node.args[0]}) == 1
+
+
 def test_concat_shares_parameters_with_all_its_operands():
     program = quantized(Apply(lambda x: torch.cat([torch.relu(x), 3 * torch.sigmoid(x) - 1, x], 1)))
     last = [node for node in program.graph.nodes if op_name(node) == "cat"][0]

@@ -51,6 +51,8 @@ PREFETCH_LADDER = (1.0, 0.98, 0.94, 0.88, 0.8, 0.7, 0.5)
 JOINS = (1024, 2048, 4096, 8192, 16384, 32768)
 # buffers that the search for a candidate's placement may look at
 QUICK_LOOKS = 100_000
+# how far above the capacity first fit may end: from further off that search nearly never finds a placement
+PACKABLE = 1.3
 # steps above which rungs of the prefetch ladder, and joins, are left out
 LONG_PROGRAM = 4000
 # capacities whose plans compete at every larger capacity, where the effort is this
@@ -204,7 +206,7 @@ def _placed(steps: Steps, capacity_bytes: int) -> Placement | None:
     found = place(lifetimes, capacity_bytes, climb=False, orders=1)
     if found.peak_bytes <= capacity_bytes:
         return found
-    if found.live_bytes > capacity_bytes:
+    if found.live_bytes > capacity_bytes or found.peak_bytes > PACKABLE * capacity_bytes:
         return None
     packing = pack(lifetimes, capacity_bytes, QUICK_LOOKS)
     if packing.offsets:
@@ -328,12 +330,13 @@ class Climb:
 def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
     """The best that small changes reach from any of `starts`: where changes end depends on where they begin.
 
-    Each start has a share of the first tries, the best has those that are left.
+    Each start has a share of the first tries, the best has those that are left. The share is the same at every effort: more tries go on
+    from where fewer ended.
     """
-    options = groups.shared.options
-    tries = min(IMPROVING_STEPS[options.effort] // max(len(start.steps.steps) for start in starts), IMPROVING_TRIES[options.effort])
-    climbs = [Climb(groups, _with_joins(groups, start)) for start in (starts if tries >= FEW_TRIES else starts[:1])]
-    spent = sum(climb.go_on(tries // (2 * len(climbs))) for climb in climbs)
+    options, length = groups.shared.options, max(len(start.steps.steps) for start in starts)
+    tries, first = (min(IMPROVING_STEPS[effort] // length, IMPROVING_TRIES[effort]) for effort in (options.effort, min(options.effort, DEFAULT_EFFORT)))
+    climbs = [Climb(groups, _with_joins(groups, start)) for start in (starts if first >= FEW_TRIES else starts[:1])]
+    spent = sum(climb.go_on(first // (2 * len(climbs))) for climb in climbs)
     # of equal ones the first
     climb = min(climbs, key=lambda one: _cycles(one.best))
     left = tries - spent

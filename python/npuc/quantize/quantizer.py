@@ -137,12 +137,13 @@ class NpuQuantizer(Quantizer):
             _set(part, {}, SharedQuantizationSpec((x, node)))
 
     def _annotate_concat(self, node: Node) -> None:
-        first, *rest = node.args[0]
-        if not all(is_float(x) or x.op == "get_attr" for x in (first, *rest)):
+        parts = list(dict.fromkeys(node.args[0]))
+        if not all(is_float(x) or x.op == "get_attr" for x in parts):
             return
+        # two concats of the same tensors in other orders must not wait for one another: all go with what was computed first
+        first = min(parts)
         shared = SharedQuantizationSpec((first, node))
-        inputs = {first: self.activation}
-        inputs.update({x: shared for x in rest if x is not first})
+        inputs = {x: self.activation if x is first else shared for x in parts}
         _set(node, inputs, shared)
 
     def _spec_of(self, x: Node):
