@@ -138,13 +138,16 @@ def _halve(buffers: Sequence[Lifetime], best: Placement, low: int, effort: int) 
 
 def place_again(buffers: Sequence[Lifetime], peak_bytes: int, capacity_bytes: int) -> Placement:
     """What a schedule tells of that was placed with `peak_bytes` before (0: unknown); any that fits where it is not found again."""
+    plain = place(buffers, capacity_bytes)
+    if plain.peak_bytes == peak_bytes:
+        return plain
     for effort in range(AGAIN_EFFORTS if 0 < peak_bytes < capacity_bytes else 0):
         found = place(buffers, peak_bytes, effort=effort)
         if found.peak_bytes <= peak_bytes:
             return found
         if found.bound_bytes > peak_bytes:
             break
-    return place(buffers, capacity_bytes)
+    return plain
 
 
 def settle(buffers: Sequence[Lifetime], placement: Placement, capacity_bytes: int) -> Placement:

@@ -59,10 +59,12 @@ LONG_PROGRAM = 4000
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
 LADDER_EFFORT = 3
 # steps of the program, all timed changes together
-IMPROVING_STEPS = (0, 8000, 80_000, 80_000)
+IMPROVING_STEPS = (0, 10_000, 80_000, 80_000)
 # and their number at most
-IMPROVING_TRIES = (0, 240, 2000, 2000)
-# plans that changes begin from, where there are at least so many tries
+IMPROVING_TRIES = (0, 400, 2000, 2000)
+# of which so many at most are shared among the plans that changes begin from
+FIRST_STEPS, FIRST_TRIES = 8000, 240
+# these plans, where there are at least so many tries
 STARTS, FEW_TRIES = 3, 60
 # changes at random where no single one helps, and tries from there
 KICKS, KICKED_TRIES = 3, 100
@@ -201,9 +203,12 @@ def _lifetimes(steps: Steps) -> list[Lifetime]:
 
 
 def _placed(steps: Steps, capacity_bytes: int) -> Placement | None:
-    """A placement within the capacity by first fit or a short search; None where they find none."""
+    """A placement within the capacity by first fit or a short search; None where they find none.
+
+    It is the one that `place_again` finds for this capacity: what is timed here is what is replayed.
+    """
     lifetimes = _lifetimes(steps)
-    found = place(lifetimes, capacity_bytes, climb=False, orders=1)
+    found = place(lifetimes, capacity_bytes, climb=False)
     if found.peak_bytes <= capacity_bytes:
         return found
     if found.live_bytes > capacity_bytes or found.peak_bytes > PACKABLE * capacity_bytes:
@@ -212,8 +217,7 @@ def _placed(steps: Steps, capacity_bytes: int) -> Placement | None:
     if packing.offsets:
         peak = max(offset + size for offset, (size, _, _) in zip(packing.offsets, lifetimes, strict=True))
         return Placement(tuple(packing.offsets), peak, found.live_bytes, found_by="search")
-    found = found if packing.impossible else place(lifetimes, capacity_bytes, climb=False)
-    return found if found.peak_bytes <= capacity_bytes else None
+    return None
 
 
 def search(graph: Graph, target: Target, options: Options | None = None) -> Result:
@@ -224,11 +228,15 @@ def search(graph: Graph, target: Target, options: Options | None = None) -> Resu
     """
     options = options or Options()
     shared = Shared(graph, target, options)
+    # a higher effort looks elsewhere first: what the ones below it find, from the default on, competes
+    efforts = range(min(DEFAULT_EFFORT, options.effort), options.effort + 1)
+    views = [replace(shared, options=replace(options, effort=effort)) for effort in efforts[:-1]] + [shared]
     best: Result | None = None
     for capacity in _capacities(target, options):
-        groups = Groups(shared, target.with_sram(capacity))
+        machine = target.with_sram(capacity)
         try:
-            found = _planned(groups) or _last_resort(Groups(shared, target.with_sram(capacity), buffered=1))
+            planned = [result for view in views if (result := _planned(Groups(view, machine))) is not None]
+            found = min(planned, key=_cycles, default=None) or _last_resort(Groups(shared, machine, buffered=1))
         except DoesNotFit:
             if best is None:
                 raise
@@ -333,8 +341,9 @@ def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
     Each start has a share of the first tries, the best has those that are left. The share is the same at every effort: more tries go on
     from where fewer ended.
     """
-    options, length = groups.shared.options, max(len(start.steps.steps) for start in starts)
-    tries, first = (min(IMPROVING_STEPS[effort] // length, IMPROVING_TRIES[effort]) for effort in (options.effort, min(options.effort, DEFAULT_EFFORT)))
+    effort, length = groups.shared.options.effort, max(len(start.steps.steps) for start in starts)
+    tries = min(IMPROVING_STEPS[effort] // length, IMPROVING_TRIES[effort])
+    first = min(FIRST_STEPS // length, FIRST_TRIES, tries)
     climbs = [Climb(groups, _with_joins(groups, start)) for start in (starts if first >= FEW_TRIES else starts[:1])]
     spent = sum(climb.go_on(first // (2 * len(climbs))) for climb in climbs)
     # of equal ones the first
