@@ -2,34 +2,13 @@
 // The order of queues of npuc.plan.synchronize, number for number.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
 
+#include "isa/extent.h"
+
 namespace npuc {
-
-// The bytes {start + sum(i_k * strides[k]) + [0, run)}, 0 <= i_k < counts[k]; see npuc.isa.base.Extent.
-class Extent {
-public:
-  static constexpr std::size_t dimensions = 4;
-
-  Extent(std::int64_t start, std::int64_t run, const std::int64_t *counts, const std::int64_t *strides);
-
-  std::int64_t low() const { return low_; }
-  std::int64_t high() const { return high_; }
-  // Whether this, moved by `shift`, and the other, moved by `other_shift`, have a byte in common.
-  bool overlaps(std::int64_t shift, const Extent &other, std::int64_t other_shift) const;
-
-private:
-  const std::vector<std::int64_t> &starts() const;
-
-  std::int64_t start_, run_, low_, high_;
-  std::array<std::int64_t, dimensions> counts_, strides_;
-  bool dense_;
-  // Sorted starts of the runs, made when they are first asked for.
-  mutable std::vector<std::int64_t> starts_;
-};
 
 // One extent that a command touches, `shift` bytes from where it says. A memory is a number from 0 on.
 struct Access {

@@ -9,41 +9,30 @@
 #include <vector>
 
 #include "engine/view.h"
+#include "isa/extent.h"
 
 namespace npuc {
 namespace {
 
 constexpr std::size_t prune_every = 128;
 
-// The bytes {start + sum(i_k * stride_k) + [0, run)}, 0 <= i_k < count_k.
-struct Extent {
-  std::int64_t start, run, low, high;
-  int dimensions = 0;
-  std::array<std::int64_t, 4> counts{}, strides{};
-};
-
+// Rows of a view without a wrap, contiguous inner dimensions folded into one run.
 Extent merged(std::int64_t start, const View &view, std::int64_t rows) {
-  Extent found{start, view.element(), 0, 0};
   std::array<std::pair<std::int64_t, std::int64_t>, 4> inner_first{
       {{view.stride_c, view.c}, {view.stride_w, view.w}, {view.stride_h, rows}, {view.stride_n, view.n}}};
   std::stable_sort(inner_first.begin(), inner_first.end(),
                    [](const auto &left, const auto &right) { return std::abs(left.first) < std::abs(right.first); });
+  std::int64_t run = view.element(), counts[Extent::dimensions] = {1, 1, 1, 1}, strides[Extent::dimensions] = {};
+  std::size_t kept = 0;
   for (const auto &[stride, extent] : inner_first) {
     if (extent == 1 || !stride)
       continue;
-    if (stride == found.run && !found.dimensions) {
-      found.run *= extent;
-      continue;
-    }
-    found.counts[static_cast<std::size_t>(found.dimensions)] = extent;
-    found.strides[static_cast<std::size_t>(found.dimensions++)] = stride;
+    if (stride == run && !kept)
+      run *= extent;
+    else
+      counts[kept] = extent, strides[kept++] = stride;
   }
-  found.low = found.start, found.high = found.start + found.run;
-  for (int k = 0; k < found.dimensions; ++k) {
-    const std::int64_t reach = (found.counts[static_cast<std::size_t>(k)] - 1) * found.strides[static_cast<std::size_t>(k)];
-    (reach < 0 ? found.low : found.high) += reach;
-  }
-  return found;
+  return {start, run, counts, strides};
 }
 
 // The stretches of a view without a wrap.
@@ -57,52 +46,6 @@ void add_extents(const View &view, std::vector<Extent> &to) {
   to.push_back(merged(view.base + start * view.stride_h, view, head));
   if (head < view.h)
     to.push_back(merged(view.base, view, view.h - head));
-}
-
-// Calls `visit(first byte)` for every run until it says false; says whether it never did.
-template <typename Visit> bool every_run(const Extent &extent, const Visit &visit) {
-  std::array<std::int64_t, 4> at{};
-  std::int64_t address = extent.start;
-  for (;;) {
-    if (!visit(address))
-      return false;
-    int k = 0;
-    for (; k < extent.dimensions; ++k) {
-      const auto i = static_cast<std::size_t>(k);
-      address += extent.strides[i];
-      if (++at[i] < extent.counts[i])
-        break;
-      address -= extent.strides[i] * extent.counts[i];
-      at[i] = 0;
-    }
-    if (k == extent.dimensions)
-      return true;
-  }
-}
-
-std::vector<std::int64_t> run_starts(const Extent &extent) {
-  std::vector<std::int64_t> starts;
-  every_run(extent, [&](std::int64_t address) { return starts.push_back(address), true; });
-  std::sort(starts.begin(), starts.end());
-  return starts;
-}
-
-bool overlap(const Extent &left, const Extent &right) {
-  if (left.high <= right.low || right.high <= left.low)
-    return false;
-  if (!left.dimensions && !right.dimensions)
-    return true;
-  const std::vector<std::int64_t> mine = run_starts(left), theirs = run_starts(right);
-  // runs of one side are equally long: of two in a row the later one also ends later
-  for (std::size_t i = 0, k = 0; i < mine.size() && k < theirs.size();) {
-    if (mine[i] + left.run <= theirs[k])
-      ++i;
-    else if (theirs[k] + right.run <= mine[i])
-      ++k;
-    else
-      return true;
-  }
-  return false;
 }
 
 struct Access {
@@ -201,14 +144,14 @@ private:
           return false;
     for (std::int64_t i = 0; i < reads; ++i)
       for (std::size_t e = first(i); e < ends[static_cast<std::size_t>(i)]; ++e)
-        if (!every_run(extents[e], [&, run = static_cast<std::size_t>(extents[e].run)](std::int64_t address) {
+        if (!extents[e].every_run([&, run = static_cast<std::size_t>(extents[e].run())](std::int64_t address) {
               return !std::memchr(ground.written[space(i)] + address, 0, run);
             }))
           return false;
     for (std::int64_t i = 0; i < all; ++i)
       for (std::size_t e = first(i); e < ends[static_cast<std::size_t>(i)]; ++e) {
         if (i >= reads)
-          every_run(extents[e], [&, run = static_cast<std::size_t>(extents[e].run)](std::int64_t address) {
+          extents[e].every_run([&, run = static_cast<std::size_t>(extents[e].run())](std::int64_t address) {
             return std::memset(ground.written[space(i)] + address, 1, run), true;
           });
         earlier[space(i)][i >= reads].push_back({extents[e], static_cast<std::int64_t>(q), clock[q]});
@@ -221,7 +164,7 @@ private:
 
   static bool races(const Extent &extent, const std::vector<Access> &others, const Clock &clock) {
     for (const Access &other : others)
-      if (other.position >= clock[static_cast<std::size_t>(other.queue)] && overlap(extent, other.extent))
+      if (other.position >= clock[static_cast<std::size_t>(other.queue)] && extent.overlaps(other.extent))
         return true;
     return false;
   }
@@ -233,7 +176,7 @@ private:
       return true;
     for (std::size_t a = first(out); a < ends[static_cast<std::size_t>(out)]; ++a)
       for (std::size_t b = first(in); b < ends[static_cast<std::size_t>(in)]; ++b)
-        if (overlap(extents[a], extents[b]))
+        if (extents[a].overlaps(extents[b]))
           return false;
     return true;
   }

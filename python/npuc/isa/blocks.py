@@ -191,8 +191,7 @@ def _finish(work: MacWork, block: Block, parts: _Parts, order: LoopOrder, target
     traffic = {work.ifm.space: read}
     traffic[work.ofm.space] = traffic.get(work.ofm.space, 0) + parts.written
     for space, size in ((work.weights, weights), *work.params):
-        burst = _port(space, target).burst_bytes
-        traffic[space] = traffic.get(space, 0) + ceil_div(size, burst) * burst
+        traffic[space] = traffic.get(space, 0) + _port(space, target).in_bursts(size)
     return MacCost(max(parts.array, parts.output), parts.array, parts.output, tuple(traffic.items()))
 
 
@@ -314,8 +313,7 @@ def _work_numbers(work: MacWork, target: Target) -> list[int]:
     repeats = work.groups * work.images * work.matrices
     params: dict[Space, int] = dict.fromkeys((Space.SRAM, Space.DRAM), 0)
     for space, size in work.params:
-        burst = _port(space, target).burst_bytes
-        params[space] += ceil_div(size, burst) * burst
+        params[space] += _port(space, target).in_bursts(size)
     return [
         work.images, work.matrices, *work.out, work.in_channels, work.groups, work.channel_step, *work.kernel, *work.strides, *work.dilation,
         *work.image, *work.pads, *_layout_numbers(work.ifm), *_layout_numbers(work.ofm), work.weights is Space.DRAM,

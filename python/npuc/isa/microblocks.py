@@ -355,8 +355,7 @@ class _Walk:
         for space, size in (*work.once, work.table):
             if not size:
                 continue
-            burst = _port(space, target).burst_bytes
-            add(space, np.full(len(self.blocks), ceil_div(size, burst) * burst))
+            add(space, np.full(len(self.blocks), _port(space, target).in_bursts(size)))
         return total
 
 
@@ -366,7 +365,7 @@ def _table_cycles(work: BlockWork, target: Target) -> int:
     if not size or work.task is Task.POOL:
         return size
     memory = _port(space, target)
-    return memory.cycles(ceil_div(size, memory.burst_bytes) * memory.burst_bytes)
+    return memory.cycles(memory.in_bursts(size))
 
 
 def _evaluate(work: BlockWork, blocks: np.ndarray, orders: Sequence[bool], target: Target) -> BlockCost | None:

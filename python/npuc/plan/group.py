@@ -422,7 +422,7 @@ class Groups:
         passes = 1 if count == 1 else len(chunks)
         fetch = dram.cycles(graph.moved_bytes(node)) + len(chunks) * dram.read_latency
         # channels of a chunk are short runs: bursts are wasted on them
-        run = ceil_div(channels, dram.burst_bytes) * dram.burst_bytes
+        run = dram.in_bursts(channels)
         store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
         tile = align(node.spec.output.bytes // rows(node.spec.output) * shape.tallest[node.output] * channels // node.spec.output.shape[-1])
         work = self.buffered * (chunk_bytes + tile) + align(node.spec.scratch_bytes(target))

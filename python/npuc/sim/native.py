@@ -7,7 +7,6 @@ that field has its neutral default; any other, and any command that the native e
 """
 
 import functools
-import importlib
 import itertools
 import logging
 import struct
@@ -21,6 +20,7 @@ import numpy as np
 from npuc.errors import NpucError, SimulationError
 from npuc.isa.base import OPERAND_NUMBERS, Command, DType, Instruction, Operand, Space
 from npuc.isa.sync import Signal, Wait
+from npuc.native import module
 from npuc.numerics import kernels
 from npuc.sim.machine import Memories, execute
 from npuc.sim.order import describe
@@ -61,7 +61,7 @@ def _getter(names: Sequence[str]) -> Callable[[Instruction], Sequence[Any]]:
 @functools.cache
 def _form(cls: type[Instruction]) -> _Form | None:
     """None for a class that the native engine does not know."""
-    known = importlib.import_module("npuc._native").layouts().get(cls.mnemonic)
+    known = module().layouts().get(cls.mnemonic)
     if known is None or known[0] != cls.opcode:
         return None
     _, operands, scalars, unread = known
@@ -143,7 +143,7 @@ class NativeSegment:
         # semaphores move no values
         self.numbers = [number for number in order if not isinstance(commands[number].instruction, Wait | Signal)]
         instructions = [commands[number].instruction for number in self.numbers]
-        self._plan = importlib.import_module("npuc._native").Plan(descriptors(instructions), sram_bytes, dram_bytes, constant_bytes)
+        self._plan = module().Plan(descriptors(instructions), sram_bytes, dram_bytes, constant_bytes)
         for index in self.left_out:
             log.debug("%s is executed by numpy", describe(self.numbers[index], commands[self.numbers[index]]))
 

@@ -46,6 +46,10 @@ class Memory:
         cycles, bytes_moved = self.rate
         return -(-traffic_bytes * cycles // bytes_moved)
 
+    def in_bursts(self, size: int) -> int:
+        """`size` contiguous bytes, rounded up to whole bursts."""
+        return ceil_div(size, self.burst_bytes) * self.burst_bytes
+
     @functools.cached_property
     def rate(self) -> tuple[int, int]:
         """Cycles, and the bytes that pass the port in them."""
