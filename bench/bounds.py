@@ -34,7 +34,7 @@ from npuc.errors import NpucError  # noqa: E402
 from npuc.isa.base import Space  # noqa: E402
 from npuc.passes._segment import drop_dead, graph_of, segments  # noqa: E402
 from npuc.passes.base import TARGET_ATTRIBUTE, functions  # noqa: E402
-from npuc.passes.npu_schedule import with_packed  # noqa: E402
+from npuc.passes.npu_schedule import planned_graph  # noqa: E402
 from npuc.passes.pipeline import DEFAULT, run_passes  # noqa: E402
 from npuc.plan.commands import Location, blob, compute_commands, view  # noqa: E402
 from npuc.plan.graph import Graph  # noqa: E402
@@ -142,7 +142,7 @@ def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, t
     for function in functions(module):
         drop_dead(function.operation)
         for ops in segments(function.operation):
-            graphs.append(with_packed(graph_of(ops, first, edges_in_sram=not target.dram.writable), target))
+            graphs.append(planned_graph(graph_of(ops, first, edges_in_sram=not target.dram.writable), target, bricks=True))
             first += len(ops)
     start = time.process_time()
     run_passes(module, [schedule, *DEFAULT[PLANNING + 1 :]])

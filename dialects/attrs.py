@@ -7,7 +7,7 @@
     str             "text"                        None            unit
     tuple of floats array<f64: 1.5, 2.5>
     Rescale         #npu.scale<{double_round = false, hi = 127 : i64, lo = -128 : i64, multiplier = array<i64: …>, …}>
-    Placement       #npu.space<"sram", 1024 : i64, 4 : i64>
+    Placement       #npu.space<"sram", 1024 : i64, 4 : i64, "nhwc">
     TargetRef       #npu.target<"edge-256", {sram_bytes = 524288 : i64}>
     ScheduleDict    #npu.schedule<{groups = […], …}>
 
@@ -43,6 +43,7 @@ class SpaceAttr(Npu.Attribute, name="space"):
     memory: ir.StringAttr
     offset: ir.IntegerAttr
     rows: ir.IntegerAttr
+    layout: ir.StringAttr
 
 
 class TargetAttr(Npu.Attribute, name="target"):
@@ -66,11 +67,13 @@ class Placement:
         memory: "sram" or "dram".
         offset: byte address, -1 while not placed.
         rows: rows of the ring that holds it, 0 where it is held whole.
+        layout: "nhwc", or "bricks": in each row the channels stand in bricks of 16, and all pixels of a brick before the next.
     """
 
     memory: str
     offset: int = -1
     rows: int = 0
+    layout: str = "nhwc"
 
 
 @dataclass(frozen=True)
@@ -122,7 +125,7 @@ def to_attr(value: Any) -> ir.Attribute:
         case Rescale():
             return RescaleAttr.get(_dict({name: getattr(value, name) for name in _RESCALE_FIELDS}))
         case Placement():
-            return SpaceAttr.get(ir.StringAttr.get(value.memory), _int(value.offset), _int(value.rows))
+            return SpaceAttr.get(ir.StringAttr.get(value.memory), _int(value.offset), _int(value.rows), ir.StringAttr.get(value.layout))
         case TargetRef():
             return TargetAttr.get(ir.StringAttr.get(value.name), _dict({"sram_bytes": value.sram_bytes}))
     raise ValueError(f"is a {type(value).__name__}, which no attribute stands for")

@@ -40,7 +40,7 @@ Epilogue epilogue_of(const Packed &packed, std::int64_t first, std::int64_t zp_o
 std::vector<std::int8_t> bytes_of(const View &view, const Memories &memories) {
   std::vector<std::int8_t> found(static_cast<std::size_t>(view.elements()));
   View to = view;
-  to.space = space_sram, to.base = 0, to.ring = 0, to.first = 0;
+  to.space = space_sram, to.base = 0, to.ring = 0, to.first = 0, to.brick_stride = 0;
   to.stride_c = 1, to.stride_w = view.c, to.stride_h = view.w * view.c, to.stride_n = view.h * to.stride_h;
   const Memories scratch{{{}, {reinterpret_cast<std::uint8_t *>(found.data()), view.elements()}, {}}};
   for (std::int64_t i = 0; i < view.n; ++i)
@@ -52,7 +52,7 @@ std::vector<std::int8_t> bytes_of(const View &view, const Memories &memories) {
       else
         for (std::int64_t x = 0; x < view.w; ++x)
           for (std::int64_t c = 0; c < view.c; ++c)
-            line[x * view.c + c] = from[x * view.stride_w + c * view.stride_c];
+            line[x * view.c + c] = from[x * view.stride_w + view.channel(c)];
     }
   return found;
 }

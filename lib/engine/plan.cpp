@@ -23,10 +23,12 @@ bool between(std::int64_t value, std::int64_t low, std::int64_t high) { return l
 
 // Elements of an output lie apart from one another: else the order of writing would matter.
 bool scattered(const View &view) {
-  std::array<std::pair<std::int64_t, std::int64_t>, 4> dims{{{std::abs(view.stride_n), view.n},
+  const bool bricks = view.brick_stride != 0;
+  std::array<std::pair<std::int64_t, std::int64_t>, 5> dims{{{std::abs(view.stride_n), view.n},
                                                               {std::abs(view.stride_h), view.ring ? view.ring : view.h},
                                                               {std::abs(view.stride_w), view.w},
-                                                              {std::abs(view.stride_c), view.c}}};
+                                                              {std::abs(view.brick_stride), bricks ? view.c / brick : 1},
+                                                              {std::abs(view.stride_c), bricks ? brick : view.c}}};
   std::sort(dims.begin(), dims.end());
   std::int64_t reach = view.element();
   for (const auto &[stride, extent] : dims) {
@@ -89,7 +91,7 @@ bool depthwise_runs(const Command &c) {
 bool matmul_runs(const Command &c) {
   const View &a = c.views[0], &b = c.views[1], &y = c.views[2];
   const std::int64_t *f = c.scalars;
-  return all_i8({&a, &b, &y}) && a.n == 1 && b.n == 1 && a.h == b.h && a.c == b.w && !a.padded() && !b.padded() && shaped(y, 1, a.h, a.w, b.c) &&
+  return all_i8({&a, &b, &y}) && !b.brick_stride && a.n == 1 && b.n == 1 && a.h == b.h && a.c == b.w && !a.padded() && !b.padded() && shaped(y, 1, a.h, a.w, b.c) &&
          between(f[0], -128, 127) && between(f[1], -128, 127) && bounds_i8(f[2], f[3], f[4]) && scale(f[5], f[6]) && flag(f[7]);
 }
 

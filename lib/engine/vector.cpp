@@ -81,7 +81,7 @@ void Plan::write_values(const View &ofm, const Memories &memories, std::int64_t 
   }
   for (std::int64_t x = 0; x < ofm.w; ++x, to += ofm.stride_w)
     for (std::int64_t c = 0; c < ofm.c; ++c) {
-      std::uint8_t *element = to + c * ofm.stride_c;
+      std::uint8_t *element = to + ofm.channel(c);
       const std::int32_t value = *values++;
       const auto narrow = static_cast<std::int16_t>(value);
       if (ofm.dtype == dtype_i8)

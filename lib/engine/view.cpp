@@ -39,9 +39,18 @@ void copy_elements(const std::uint8_t *from, std::int64_t step, std::uint8_t *to
     copy_strided<4>(from, step, to, to_step, count);
 }
 
-// A row of w pixels of c elements, strides on both sides.
-void copy_row(const std::uint8_t *from, std::int64_t from_w, std::int64_t from_c, std::uint8_t *to, std::int64_t to_w, std::int64_t to_c,
-              std::int64_t width, std::int64_t channels, std::int64_t size) {
+// A row of w pixels of c elements, strides on both sides; a side in bricks is copied brick by brick.
+struct Line {
+  std::int64_t stride_w, stride_c, brick_stride;
+
+  explicit Line(const View &view) : stride_w(view.stride_w), stride_c(view.stride_c), brick_stride(view.brick_stride) {}
+  Line(std::int64_t pixel, std::int64_t element) : stride_w(pixel), stride_c(element), brick_stride(0) {}
+  // Bytes from a brick to the next.
+  std::int64_t step() const { return brick_stride ? brick_stride : brick * stride_c; }
+};
+
+void copy_pixels(const std::uint8_t *from, std::int64_t from_w, std::int64_t from_c, std::uint8_t *to, std::int64_t to_w, std::int64_t to_c,
+                 std::int64_t width, std::int64_t channels, std::int64_t size) {
   const bool dense_pixels = channels == 1 || (from_c == size && to_c == size);
   if (dense_pixels && (width == 1 || (from_w == channels * size && to_w == channels * size))) {
     std::memcpy(to, from, static_cast<std::size_t>(width * channels * size));
@@ -64,6 +73,13 @@ void copy_row(const std::uint8_t *from, std::int64_t from_w, std::int64_t from_c
       copy_elements(from, from_c, to, to_c, channels, size);
 }
 
+void copy_row(const std::uint8_t *from, const Line &source, std::uint8_t *to, const Line &target, std::int64_t width, std::int64_t channels,
+              std::int64_t size) {
+  const std::int64_t most = source.brick_stride || target.brick_stride ? brick : channels;
+  for (std::int64_t done = 0; done < channels; done += most, from += source.step(), to += target.step())
+    copy_pixels(from, source.stride_w, source.stride_c, to, target.stride_w, target.stride_c, width, std::min(most, channels - done), size);
+}
+
 } // namespace
 
 Range range_of(const View &view) {
@@ -76,7 +92,9 @@ Range range_of(const View &view) {
     last = wraps ? view.ring - 1 : start + view.h - 1;
   }
   Range found{view.base + std::min(first * view.stride_h, last * view.stride_h), view.base + std::max(first * view.stride_h, last * view.stride_h)};
-  for (const std::int64_t step : {reach(view.n, view.stride_n), reach(view.w, view.stride_w), reach(view.c, view.stride_c)}) {
+  const std::int64_t in_bricks = view.brick_stride ? reach(view.c / brick, view.brick_stride) : 0;
+  const std::int64_t channels = reach(view.brick_stride ? brick : view.c, view.stride_c);
+  for (const std::int64_t step : {reach(view.n, view.stride_n), reach(view.w, view.stride_w), in_bricks, channels}) {
     found.low += std::min<std::int64_t>(step, 0);
     found.high += std::max<std::int64_t>(step, 0);
   }
@@ -99,9 +117,11 @@ bool sound(const View &view, const std::int64_t bytes[3]) {
     return false;
   if (view.ring ? view.h > view.ring : view.first > max_extent)
     return false;
-  for (const std::int64_t stride : {view.stride_n, view.stride_h, view.stride_w, view.stride_c})
+  for (const std::int64_t stride : {view.stride_n, view.stride_h, view.stride_w, view.stride_c, view.brick_stride})
     if (stride < -max_stride || stride > max_stride)
       return false;
+  if (view.brick_stride && (view.c % brick || view.stride_c != view.element()))
+    return false;
   if (view.base < 0 || view.base > max_base)
     return false;
   std::int64_t elements = 1;
@@ -135,7 +155,7 @@ void read_row(const View &view, const Memories &memories, std::int64_t i, std::i
   } else {
     for (std::int64_t x = 0; x < view.w; ++x, from += view.stride_w)
       for (std::int64_t c = 0; c < view.c; ++c)
-        *to++ = load(from + c * view.stride_c, view.dtype);
+        *to++ = load(from + view.channel(c), view.dtype);
   }
   std::fill_n(to, view.right * view.c, pad);
 }
@@ -146,7 +166,7 @@ void read_all(const View &view, const Memories &memories, std::int32_t *to) {
       const std::uint8_t *from = view.row(memories, i, y);
       for (std::int64_t x = 0; x < view.w; ++x)
         for (std::int64_t c = 0; c < view.c; ++c)
-          *to++ = load(from + x * view.stride_w + c * view.stride_c, view.dtype);
+          *to++ = load(from + x * view.stride_w + view.channel(c), view.dtype);
     }
 }
 
@@ -161,8 +181,7 @@ void fill(const View &dst, const Memories &memories, std::int64_t value) {
       if (size == 1 && dst.dense_rows())
         std::memset(to, bytes[0], static_cast<std::size_t>(dst.w * dst.c));
       else
-        for (std::int64_t x = 0; x < dst.w; ++x)
-          copy_elements(bytes, 0, to + x * dst.stride_w, dst.stride_c, dst.c, size);
+        copy_row(bytes, Line(0, 0), to, Line(dst), dst.w, dst.c, size);
     }
 }
 
@@ -172,19 +191,19 @@ void move(const View &src, const View &dst, const Memories &memories, bool apart
     // everything is read before anything is written
     std::vector<std::uint8_t> held(static_cast<std::size_t>(src.elements() * size));
     View between = src;
-    between.space = space_sram, between.base = 0, between.ring = 0, between.first = 0;
+    between.space = space_sram, between.base = 0, between.ring = 0, between.first = 0, between.brick_stride = 0;
     between.stride_c = size, between.stride_w = src.c * size, between.stride_h = src.w * between.stride_w,
     between.stride_n = src.h * between.stride_h;
     const Memories scratch{{{}, {held.data(), static_cast<std::int64_t>(held.size())}, {}}};
     for (std::int64_t i = 0; i < src.n; ++i)
       for (std::int64_t y = 0; y < src.h; ++y)
-        copy_row(src.row(memories, i, y), src.stride_w, src.stride_c, between.row(scratch, i, y), between.stride_w, size, src.w, src.c, size);
+        copy_row(src.row(memories, i, y), Line(src), between.row(scratch, i, y), Line(between), src.w, src.c, size);
     if (src.padded())
       fill(dst, memories, src.pad_value);
     for (std::int64_t i = 0; i < src.n; ++i)
       for (std::int64_t y = 0; y < src.h; ++y)
-        copy_row(between.row(scratch, i, y), between.stride_w, size, dst.row(memories, i, y + src.top) + src.left * dst.stride_w, dst.stride_w,
-                 dst.stride_c, src.w, src.c, size);
+        copy_row(between.row(scratch, i, y), Line(between), dst.row(memories, i, y + src.top) + src.left * dst.stride_w, Line(dst), src.w,
+                 src.c, size);
     return;
   }
   if (!src.padded() && src.dense() && dst.dense()) {
@@ -195,8 +214,8 @@ void move(const View &src, const View &dst, const Memories &memories, bool apart
     fill(dst, memories, src.pad_value);
   for (std::int64_t i = 0; i < src.n; ++i)
     for (std::int64_t y = 0; y < src.h; ++y)
-      copy_row(src.row(memories, i, y), src.stride_w, src.stride_c, dst.row(memories, i, y + src.top) + src.left * dst.stride_w, dst.stride_w,
-               dst.stride_c, src.w, src.c, size);
+      copy_row(src.row(memories, i, y), Line(src), dst.row(memories, i, y + src.top) + src.left * dst.stride_w, Line(dst), src.w, src.c,
+               size);
 }
 
 Pixels::Pixels(const View &source, const Memories &all, std::int64_t channels, std::int64_t repeat, std::vector<std::int8_t> &scratch)
@@ -217,7 +236,7 @@ Pixels::Pixels(const View &source, const Memories &all, std::int64_t channels, s
         else
           for (std::int64_t c = 0; c < source.c; ++c)
             for (std::int64_t r = 0; r < repeat; ++r)
-              to[c * repeat + r] = static_cast<std::int8_t>(from[c * source.stride_c]);
+              to[c * repeat + r] = static_cast<std::int8_t>(from[source.channel(c)]);
     }
 }
 
@@ -234,8 +253,8 @@ void Output::finish() const {
     return;
   for (std::int64_t i = 0; i < view.n; ++i)
     for (std::int64_t y = 0; y < view.h; ++y)
-      copy_row(reinterpret_cast<const std::uint8_t *>(copy + (i * view.h + y) * view.w * view.c), view.c, 1, view.row(memories, i, y),
-               view.stride_w, view.stride_c, view.w, view.c, 1);
+      copy_row(reinterpret_cast<const std::uint8_t *>(copy + (i * view.h + y) * view.w * view.c), Line(view.c, 1),
+               view.row(memories, i, y), Line(view), view.w, view.c, 1);
 }
 
 } // namespace npuc

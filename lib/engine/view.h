@@ -11,6 +11,9 @@ namespace npuc {
 enum Space : std::int64_t { space_none = 0, space_sram = 1, space_dram = 2 };
 enum DType : std::int64_t { dtype_i8 = 0, dtype_i16 = 1, dtype_i32 = 2, dtype_ui8 = 5 };
 
+// Channels that stand together where a view lies in bricks.
+inline constexpr std::int64_t brick = 16;
+
 struct Memory {
   std::uint8_t *data;
   std::int64_t bytes;
@@ -28,6 +31,7 @@ struct View {
   std::int64_t stride_n, stride_h, stride_w, stride_c;
   std::int64_t top, bottom, left, right, pad_value;
   std::int64_t ring, first;
+  std::int64_t brick_stride;
 
   bool present() const { return space != space_none; }
   std::int64_t element() const { return dtype == dtype_i8 ? 1 : dtype == dtype_i16 ? 2 : 4; }
@@ -42,8 +46,12 @@ struct View {
     return memories.of[space].data + base + i * stride_n + at * stride_h;
   }
 
+  // Bytes from the first channel of a pixel to channel `k`.
+  std::int64_t channel(std::int64_t k) const {
+    return brick_stride ? k / brick * brick_stride + k % brick * stride_c : k * stride_c;
+  }
   // Channels of a pixel lie one after the other.
-  bool dense_channels() const { return c == 1 || stride_c == element(); }
+  bool dense_channels() const { return !brick_stride && (c == 1 || stride_c == element()); }
   // A row is one run of bytes.
   bool dense_rows() const { return dense_channels() && (w == 1 || stride_w == c * element()); }
   // The whole view is one run of bytes.
@@ -53,11 +61,11 @@ struct View {
   bool same_bytes(const View &other) const {
     return space == other.space && dtype == other.dtype && base == other.base && n == other.n && h == other.h && w == other.w &&
            c == other.c && stride_n == other.stride_n && stride_h == other.stride_h && stride_w == other.stride_w &&
-           stride_c == other.stride_c && ring == other.ring && first == other.first;
+           stride_c == other.stride_c && ring == other.ring && first == other.first && brick_stride == other.brick_stride;
   }
 };
 
-inline constexpr int view_numbers = 18;
+inline constexpr int view_numbers = 19;
 
 // First byte and one past the last one that a view touches.
 struct Range {

@@ -179,7 +179,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _compile_arguments(one: argparse.ArgumentParser) -> None:
-    one.add_argument("model", type=Path, help="a program saved by torch.export.save (.pt2). Loading one may run code: pass only what you trust")
+    one.add_argument(
+        "model", type=Path,
+        help="a .tflite file, a module of TOSA or npu ops (.mlir), or a program saved by torch.export.save (.pt2; loading one may run code: "
+        "pass only what you trust)",
+    )  # fmt: skip
     one.add_argument("-o", "--output", type=Path, metavar="NPUB", help="the program file (default: the model's name, here)")
     one.add_argument(
         "--calibration", metavar="NPZ",

@@ -14,7 +14,8 @@ from npuc.isa.encoding import encode_instruction
 from npuc.isa.legality import Legality
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
-from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType, cut, dense_operand
+from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType, cut
+from npuc.plan.commands import Location, can_lie_in_bricks, view
 from npuc.targets.base import Target
 
 SRAM_BYTES = 1 << 16
@@ -130,16 +131,19 @@ class Places:
         self.memory[base : base + len(data)] = np.frombuffer(data, np.uint8)
         return Operand.dense(Space.SRAM, base, (1, 1, 1, len(data)))
 
-    def operand(self, tensor: TensorType, dense=False) -> Operand:
-        """Dense, or rows in a ring with a random first row, or columns and channels cut from a larger tensor."""
+    def operand(self, tensor: TensorType, dense=False, bricks=False) -> Operand:
+        """Dense, or rows in a ring with a random first row, or columns and channels cut from a larger tensor, or in bricks of channels."""
         if dense:
-            return dense_operand(tensor, Space.SRAM, self.take(tensor.bytes))
+            return view(tensor, Location(Space.SRAM, self.take(tensor.bytes)))
         n, height, width, channels = tensor.nhwc
         element = np.dtype(NUMPY_DTYPES[tensor.dtype]).itemsize
         wide, deep = (width + upto(self.rng, 3, 0), channels + upto(self.rng, 5, 0)) if self.rng.random() < 0.5 else (width, channels)
         wrap = height + upto(self.rng, 2, 0) if self.rng.random() < 0.5 else 0
         held = wrap or height
         strides = (held * wide * deep * element, wide * deep * element, deep * element, element)
+        if bricks and can_lie_in_bricks(tensor) and self.rng.random() < 0.5:
+            found = view(tensor, Location(Space.SRAM, self.take(n * held * width * channels * element), wrap), bricks=True)
+            return replace(found, first_row=upto(self.rng, wrap - 1, 0) if wrap else 0)
         base = self.take(n * strides[0]) + (wide - width) // 2 * strides[2] + (deep - channels) // 2 * element
         first = upto(self.rng, wrap - 1, 0) if wrap else 0
         return Operand(
@@ -149,13 +153,13 @@ class Places:
 
 def place(rng, spec: OpSpec, inputs, target: Target):
     """Memory with the inputs in it, and the arguments of emit(); a view is dense on both sides."""
-    places = Places(rng)
+    places, bricks = Places(rng), spec.takes_bricks and target.array.bricks
     sources = []
     for i in spec.activations:
-        view = places.operand(spec.inputs[i], spec.is_view)
-        view.write(places.memory, inputs[i].reshape(view.shape))
-        sources.append(view)
-    output = places.operand(spec.output, spec.is_view)
+        source = places.operand(spec.inputs[i], spec.is_view, bricks)
+        source.write(places.memory, inputs[i].reshape(source.shape))
+        sources.append(source)
+    output = places.operand(spec.output, spec.is_view, bricks)
     packed = spec.pack_params(*(inputs[i] for i in spec.param_operands))
     assert len(packed) == spec.param_bytes()
     params = places.blob(packed)

@@ -7,8 +7,9 @@ import pytest
 from npuc.isa.base import Operand, Space
 from npuc.numerics import kernels
 from npuc.numerics.functions import FUNCTIONS
-from npuc.ops.base import TensorType, dense_operand
+from npuc.ops.base import TensorType
 from npuc.ops.table import Table, table_of
+from npuc.plan.commands import Location, view
 from npuc.targets import get
 from ops.harness import i8, upto, values
 
@@ -35,7 +36,7 @@ def test_a_table_of_16_bits_equals_torch_take_and_every_lookup_is_a_word_of_sram
     expected = torch.take(torch.from_numpy(entries), torch.from_numpy(x).long() + (1 << 15)).numpy()
     np.testing.assert_array_equal(spec.reference(x, entries), expected)
     memory = {Space.SRAM: np.zeros(1 << 18, np.uint8)}
-    source, output = (dense_operand(kind, Space.SRAM, 1 << 17 | i << 10) for i in range(2))
+    source, output = (view(kind, Location(Space.SRAM, 1 << 17 | i << 10)) for i in range(2))
     params = Operand.dense(Space.SRAM, 0, (1, 1, 1, spec.param_bytes()))
     memory[Space.SRAM][: spec.param_bytes()] = np.frombuffer(spec.pack_params(entries), np.uint8)
     source.write(memory[Space.SRAM], x)

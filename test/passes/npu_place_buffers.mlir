@@ -6,18 +6,18 @@
 
 // Input 256 bytes, parameters 656, a ring of 128, the result 256: all alive together, so they lie side by side.
 // CHECK: npu.placement = {bound_sram_bytes = 1296 : i64, buffers = 4 : i64, dram_bytes = 512 : i64, found_by = "first fit", live_sram_bytes = 1296 : i64, optimal = true, peak_sram_bytes = 1296 : i64}
-// CHECK: "npu.copy"(%arg0) {{.*}} -> tensor<1x8x4x8xi8, #npu.space<"dram", 0 : i64, 0 : i64>>
-// CHECK: "npu.copy"{{.*}} -> tensor<1x5x4x8xi8, #npu.space<"sram", [[#INPUT:]] : i64, 0 : i64>>
+// CHECK: "npu.copy"(%arg0) {{.*}} -> tensor<1x8x4x8xi8, #npu.space<"dram", 0 : i64, 0 : i64, "nhwc">>
+// CHECK: "npu.copy"{{.*}} -> tensor<1x5x4x8xi8, #npu.space<"sram", [[#INPUT:]] : i64, 0 : i64, "nhwc">>
 // One transfer brings weights and bias, packed at one address.
-// CHECK: "npu.copy"(%0, %1) {{.*}} -> (tensor<8x3x3x8xi8, #npu.space<"sram", [[#PARAMS:]] : i64, 0 : i64>>, tensor<8xi32, #npu.space<"sram", [[#PARAMS]] : i64, 0 : i64>>)
-// CHECK: "npu.conv2d"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RING:]] : i64, 4 : i64>>
+// CHECK: "npu.copy"(%0, %1) {{.*}} -> (tensor<8x3x3x8xi8, #npu.space<"sram", [[#PARAMS:]] : i64, 0 : i64, "nhwc">>, tensor<8xi32, #npu.space<"sram", [[#PARAMS]] : i64, 0 : i64, "nhwc">>)
+// CHECK: "npu.conv2d"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RING:]] : i64, 4 : i64, "nhwc">>
 // What is inserted shares its place with the whole.
-// CHECK: tensor.insert_slice {{.*}} into tensor<1x8x4x8xi8, #npu.space<"sram", [[#RING]] : i64, 4 : i64>>
-// CHECK: "npu.clamp"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RESULT:]] : i64, 0 : i64>>
-// CHECK: "npu.copy"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"dram", 256 : i64, 0 : i64>>
+// CHECK: tensor.insert_slice {{.*}} into tensor<1x8x4x8xi8, #npu.space<"sram", [[#RING]] : i64, 4 : i64, "nhwc">>
+// CHECK: "npu.clamp"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RESULT:]] : i64, 0 : i64, "nhwc">>
+// CHECK: "npu.copy"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"dram", 256 : i64, 0 : i64, "nhwc">>
 // The second stripe finds everything where it was.
-// CHECK: "npu.conv2d"({{.*}}) {{.*}}: (tensor<1x5x4x8xi8, #npu.space<"sram", [[#INPUT]] : i64, 0 : i64>>, tensor<8x3x3x8xi8, #npu.space<"sram", [[#PARAMS]] : i64, 0 : i64>>, {{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RING]] : i64, 4 : i64>>
-// CHECK: "npu.clamp"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RESULT]] : i64, 0 : i64>>
+// CHECK: "npu.conv2d"({{.*}}) {{.*}}: (tensor<1x5x4x8xi8, #npu.space<"sram", [[#INPUT]] : i64, 0 : i64, "nhwc">>, tensor<8x3x3x8xi8, #npu.space<"sram", [[#PARAMS]] : i64, 0 : i64, "nhwc">>, {{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RING]] : i64, 4 : i64, "nhwc">>
+// CHECK: "npu.clamp"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", [[#RESULT]] : i64, 0 : i64, "nhwc">>
 
 // REFUSED: error: [NPU400] the tiles of {{.*}}main{{.*}} do not fit in the SRAM of edge-256
 // REFUSED: found: 1296 bytes (live ranges alone need 1296)

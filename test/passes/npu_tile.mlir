@@ -6,17 +6,17 @@
 
 // Two stripes of four rows: the first convolution reads rows 0..4 with padding above, the second rows 3..7 with padding below. What
 // it makes goes to a ring of four rows; the next rows of the input are loaded behind the first tile.
-// CHECK: %[[X:.*]] = "npu.copy"(%arg0) {{.*}} -> tensor<1x8x4x8xi8, #npu.space<"dram", -1 : i64, 0 : i64>>
+// CHECK: %[[X:.*]] = "npu.copy"(%arg0) {{.*}} -> tensor<1x8x4x8xi8, #npu.space<"dram", -1 : i64, 0 : i64, "nhwc">>
 // CHECK: "npu.group"() ({
 // CHECK-NEXT: tensor.extract_slice %[[X]][0, 0, 0, 0] [1, 5, 4, 8]
-// CHECK-NEXT: "npu.copy"{{.*}} -> tensor<1x5x4x8xi8, #npu.space<"sram", -1 : i64, 0 : i64>>
+// CHECK-NEXT: "npu.copy"{{.*}} -> tensor<1x5x4x8xi8, #npu.space<"sram", -1 : i64, 0 : i64, "nhwc">>
 // CHECK: %[[W:.*]]:2 = "npu.copy"(%0, %1)
-// CHECK: "npu.conv2d"(%{{.*}}, %[[W]]#0, %[[W]]#1) {{.*}}pads = array<i64: 1, 0, 1, 1>{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", -1 : i64, 4 : i64>>
+// CHECK: "npu.conv2d"(%{{.*}}, %[[W]]#0, %[[W]]#1) {{.*}}pads = array<i64: 1, 0, 1, 1>{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"sram", -1 : i64, 4 : i64, "nhwc">>
 // CHECK: tensor.insert_slice {{.*}}[0, 0, 0, 0] [1, 4, 4, 8]
 // CHECK: tensor.extract_slice %[[X]][0, 5, 0, 0] [1, 3, 4, 8]
 // CHECK-NEXT: "npu.copy"
 // CHECK: "npu.clamp"
-// CHECK: "npu.copy"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"dram", -1 : i64, 0 : i64>>
+// CHECK: "npu.copy"{{.*}} -> tensor<1x4x4x8xi8, #npu.space<"dram", -1 : i64, 0 : i64, "nhwc">>
 // CHECK: tensor.extract_slice {{.*}}[0, 3, 0, 0] [1, 5, 4, 8]
 // CHECK-NEXT: "npu.conv2d"({{.*}}, %[[W]]#0, %[[W]]#1) {{.*}}pads = array<i64: 0, 1, 1, 1>
 // CHECK: tensor.insert_slice {{.*}}[0, 4, 0, 0] [1, 4, 4, 8]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from npuc.isa.base import DType, Operand, Space
+from npuc.isa.base import BRICK, DType, Operand, Space
 
 _DTYPES = {np.dtype(np.int8): DType.I8, np.dtype(np.int16): DType.I16, np.dtype(np.int32): DType.I32}
 
@@ -27,20 +27,25 @@ class Arena:
         return base
 
     def view(self, shape: tuple[int, ...], dtype: DType = DType.I8, space: Space = Space.SRAM, plain: bool = False) -> Operand:
-        """A place for [N, H, W, C]: dense, with gaps between pixels and rows, or a ring of rows."""
+        """A place for [N, H, W, C]: dense, with gaps between pixels and rows, or a ring of rows; whole bricks of channels maybe in bricks."""
         n, height, width, channels = shape
         element = dtype.bytes
         kind = 0 if plain else int(self.random.integers(3 if n == 1 else 2))
         gap_c, gap_w = (int(gap) * element for gap in self.random.integers(0, 4, 2)) if kind else (0, 0)
         pixel = channels * element + gap_c
         row = width * pixel + gap_w
+        bricks = 0
+        if not plain and channels > BRICK and channels % BRICK == 0 and self.random.random() < 0.5:
+            pixel = BRICK * element + gap_c
+            bricks = width * pixel + gap_w
+            row = channels // BRICK * bricks
         if kind < 2:
             base = self.take(space, n * height * row)
-            return Operand(space, dtype, base, shape, (height * row, row, pixel, element))
+            return Operand(space, dtype, base, shape, (height * row, row, pixel, element), brick_stride=bricks)
         ring = height + int(self.random.integers(0, 3))
         base = self.take(space, ring * row)
         first = int(self.random.integers(ring))
-        return Operand(space, dtype, base, shape, (ring * row, row, pixel, element), wrap_rows=ring, first_row=first)
+        return Operand(space, dtype, base, shape, (ring * row, row, pixel, element), wrap_rows=ring, first_row=first, brick_stride=bricks)
 
     def put(self, values: np.ndarray, space: Space = Space.SRAM, plain: bool = False) -> Operand:
         """Store `values` [N, H, W, C] somewhere."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from npuc.errors import SimulationError
 from npuc.isa import all_instructions
-from npuc.isa.base import Command, Operand, Space, u8
+from npuc.isa.base import OPERAND_NUMBERS, Command, Operand, Space, u8
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.dma import Dma
 from npuc.isa.elementwise import Elementwise, ElementwiseKind
@@ -233,9 +233,9 @@ def test_random_numbers_as_fields_neither_crash_nor_leave_the_memories(seed):
     opcode, operands, scalars, _ = native.layouts()[str(random.choice(list(native.layouts())))]
     small = random.random() < 0.7
     numbers = (
-        random.integers(0, 5, len(operands) * 18 + len(scalars))
+        random.integers(0, 5, len(operands) * OPERAND_NUMBERS + len(scalars))
         if small
-        else random.integers(-(2**62), 2**62, len(operands) * 18 + len(scalars))
+        else random.integers(-(2**62), 2**62, len(operands) * OPERAND_NUMBERS + len(scalars))
     )
     if small and random.random() < 0.5:
         numbers[random.integers(len(numbers))] = random.integers(-(2**62), 2**62)

@@ -112,7 +112,7 @@ def test_parameters_that_stand_together_travel_together():
     assert kinds(graph, group, fetch=(0, 0), join_bytes=align(sizes[0]) + align(sizes[1])) == "LP01S"
     assert kinds(graph, group, fetch=(0, 0), join_bytes=align(sizes[0]) + align(sizes[1]) - 1) == "LPP01S"
     assert kinds(graph, group, fetch=(0, 1), join_bytes=1 << 20) == "LP0P1S"
-    (load,) = [step for step in expand(graph, Schedule((group,), (0, 0), 1 << 20), EDGE).steps if isinstance(step, LoadParams)]
+    (load,) = [step for step in expand(graph, Schedule((group,), (0, 0), join_bytes=1 << 20), EDGE).steps if isinstance(step, LoadParams)]
     assert [(part.node, part.offset_bytes, part.size_bytes) for part in load.parts] == [(0, 0, sizes[0]), (1, align(sizes[0]), sizes[1])]
     assert load.moved_bytes == align(sizes[0]) + sizes[1]
 

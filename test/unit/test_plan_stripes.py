@@ -15,7 +15,7 @@ def shape_of(drawing: Drawing, output: int, stripe_rows: int, **options):
 
 def of(value: int, shape, what: str) -> list:
     """(low, high) rows made, or the oldest row needed, of one value in every stripe; None where there is none."""
-    return [getattr(stripe, what).get(value) for stripe in shape.stripes]
+    return list(getattr(shape, what).get(value, (None,) * shape.count))
 
 
 def two_convolutions() -> tuple[Drawing, int, int, int]:
@@ -46,7 +46,7 @@ def test_rows_loaded_ahead_need_room_beside_those_in_use():
 def test_one_stripe_holds_everything():
     drawing, x, y, z = two_convolutions()
     shape = shape_of(drawing, z, 8)
-    assert len(shape.stripes) == 1
+    assert shape.count == 1
     assert shape.capacity == {x: 8, y: 8, z: 8}
 
 
@@ -144,15 +144,17 @@ def test_rings_hold_what_any_stripe_reads_and_makes(seed):
     for stripe_rows in range(1, drawing.types[y].shape[1] + 1):
         shape = profile(footprints, tuple(range(len(graph.nodes))), stripe_rows)
         done: dict[int, int] = {}
-        for stripe in shape.stripes:
-            for value, (low, high) in stripe.made.items():
-                assert low == done.get(value, 0) < high
-                assert high - low <= shape.capacity[value]
-                done[value] = high
+        for step in range(shape.count):
+            for value in shape.made:
+                if (appears := shape.rows_made(value, step)) is not None:
+                    low, high = appears
+                    assert low == done.get(value, 0) < high
+                    assert high - low <= shape.capacity[value]
+                    done[value] = high
             for node in graph.nodes:
-                if node.output not in stripe.made:
+                if (appears := shape.rows_made(node.output, step)) is None:
                     continue
-                for value, low, high in footprints.needs(node, *stripe.made[node.output]):
+                for value, low, high in footprints.needs(node, *appears):
                     assert done[value] >= high
                     assert done[value] - low <= shape.capacity[value]
         assert done[y] == drawing.types[y].shape[1]

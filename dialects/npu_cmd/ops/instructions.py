@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One op for each instruction of `npuc.isa`, generated from its field list; `queue` names the queue it enters.
 
-    "npu_cmd.dma"() {queue = "dma0", src = #npu_cmd.operand<"dram", "i8", base, shape, strides, pad, pad value, wrap rows, first row>, …}
+    "npu_cmd.dma"() {queue = "dma0", src = #npu_cmd.operand<"dram", "i8", base, shape, strides, pad, pad value, wrap rows, first row,
+                                                                        brick stride>, …}
 
 Numbers are i64, enumerations are strings, an operand that the instruction does without is `unit`.
 """
@@ -34,6 +35,7 @@ class OperandAttr(NpuCmd.Attribute, name="operand"):
     pad_value: ir.IntegerAttr
     wrap_rows: ir.IntegerAttr
     first_row: ir.IntegerAttr
+    brick_stride: ir.IntegerAttr
 
 
 def _verify(cls, op):
@@ -88,6 +90,7 @@ def _operand_attr(view: Operand) -> ir.Attribute:
         _int(view.pad_value),
         _int(view.wrap_rows),
         _int(view.first_row),
+        _int(view.brick_stride),
     )
 
 
@@ -148,10 +151,10 @@ def _operand(name: str, attribute: ir.Attribute) -> Operand:
     if not isinstance(attribute, OperandAttr):
         raise ValueError(f"field '{name}' is {attribute}, wanted #npu_cmd.operand<…> or unit")
     # all at once: each of the attribute's properties makes a list of all parameters
-    space, dtype, base, *lists, pad_value, wrap_rows, first_row = [from_attr(part) for part in attribute.params]
+    space, dtype, base, *lists, pad_value, wrap_rows, first_row, brick_stride = [from_attr(part) for part in attribute.params]
     space, dtype = space.upper(), dtype.upper()
     if space not in Space.__members__ or dtype not in DType.__members__:
         raise ValueError(f"field '{name}' lies in {space} with elements {dtype}, wanted sram or dram and a known element type")
     if any(not isinstance(part, tuple) or len(part) != 4 for part in lists):
         raise ValueError(f"field '{name}' is {attribute}, wanted four entries in shape, strides and pad")
-    return Operand(Space[space], DType[dtype], base, *lists, pad_value, wrap_rows, first_row)
+    return Operand(Space[space], DType[dtype], base, *lists, pad_value, wrap_rows, first_row, brick_stride)

@@ -29,6 +29,7 @@ _WINDOWS = ("conv2d", "depthwise_conv2d", "avg_pool2d", "max_pool2d")
 _ANY_LAYOUT = ("clamp", "table", "rescale", "quantize", "add", "sub", "mul", "concat", "pad", "slice", "mean")
 _ZERO_POINTS = ("conv2d", "depthwise_conv2d", "fully_connected", "add", "sub", "mul")
 _MAPS = ("rescale", "clamp", "table")
+_KEEP_CHANNELS = ("conv2d", "conv2d", "depthwise_conv2d", "avg_pool2d", "max_pool2d", "add", "mul", "maximum", "concat", "pad", "slice", "resize", *_MAPS)
 
 
 def bait(kinds: int = 1) -> Callable[[One], One]:
@@ -294,6 +295,26 @@ def residual(net: Net) -> None:
         net.op("maximum", a, x)
     else:
         net.op("mul", a, x, zp_a=net.zero_point(), rescale=net.rescale(0.02))
+
+
+@bait(2)
+def deep(net: Net) -> None:
+    """Feature maps of whole bricks of channels, one after the other."""
+    value = _deeper(net, net.image())
+    for _ in range(net.upto(4, 2)):
+        name = net.pick(*_KEEP_CHANNELS)
+        net.hint(value)
+        value = _deeper(net, value) if name == "conv2d" else draw(net, name)
+        if net.type(value).dtype != "i8" or len(net.type(value).shape) != 4:
+            return
+
+
+def _deeper(net: Net, x: ir.Value) -> ir.Value:
+    """A convolution to more than one brick of channels."""
+    channels, out, kernel = net.type(x).shape[3], net.pick(32, 48), net.pick(1, 1, 3)
+    weights = net.constant(net.array(TensorType((out, kernel, kernel, channels), "i8")))
+    bias = net.constant(net.array(TensorType((out,), "i32")))
+    return net.op("conv2d", x, weights, bias, pads=(kernel // 2,) * 4, zp_x=net.zero_point(), rescale=net.rescale(0.01 / channels**0.5, net.pick(1, out)))
 
 
 @bait()

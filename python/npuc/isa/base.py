@@ -129,7 +129,10 @@ def _traffic_bytes(element_bytes: int, shape: tuple[int, ...], strides: tuple[in
     return runs * -(-extent.run_bytes // burst_bytes) * burst_bytes
 
 
-OPERAND_NUMBERS = 18
+BRICK = 16
+"""Channels that stand together where a view lies in bricks."""
+
+OPERAND_NUMBERS = 19
 _OPERAND = struct.Struct(f"={OPERAND_NUMBERS}q")
 
 
@@ -147,6 +150,7 @@ class Operand:
         pad_value: usually the zero point.
         wrap_rows: 0, or the number of rows of the ring: row h lies at base + ((first_row + h) % wrap_rows) * strides[1].
         first_row: ring row of the view's row 0.
+        brick_stride: 0, or bytes from 16 channels to the next 16: channel c lies at (c // 16) * brick_stride + (c % 16) * strides[3].
     """
 
     space: Space
@@ -158,6 +162,7 @@ class Operand:
     pad_value: int = 0
     wrap_rows: int = 0
     first_row: int = 0
+    brick_stride: int = 0
 
     @classmethod
     def absent(cls) -> "Operand":
@@ -218,8 +223,16 @@ class Operand:
         if not self.present:
             return bytes(_OPERAND.size)
         return _OPERAND.pack(
-            self.space, self.dtype, self.base, *self.shape, *self.strides, *self.pad, self.pad_value, self.wrap_rows, self.first_row
-        )
+            self.space, self.dtype, self.base, *self.shape, *self.strides, *self.pad, self.pad_value, self.wrap_rows, self.first_row,
+            self.brick_stride,
+        )  # fmt: skip
+
+    def _steps(self, rows: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Extents and strides of `rows` rows: N, H, W, C, and with bricks N, H, W, bricks, channels of a brick."""
+        n, _, width, channels = self.shape
+        if not self.brick_stride:
+            return (n, rows, width, channels), self.strides
+        return (n, rows, width, channels // BRICK, BRICK), (*self.strides[:3], self.brick_stride, self.strides[3])
 
     def reach(self) -> tuple[int, int]:
         """First byte the view touches, and one past the last; of a view that is present and has elements."""
@@ -234,8 +247,7 @@ class Operand:
         else:
             low += self.first_row * self.strides[1]
         high = low + self.dtype.bytes
-        n, _, width, channels = self.shape
-        for count, stride in zip((n, rows, width, channels), self.strides, strict=True):
+        for count, stride in zip(*self._steps(rows), strict=True):
             if stride > 0:
                 high += (count - 1) * stride
             else:
@@ -250,27 +262,24 @@ class Operand:
     def _extents(self) -> tuple[Extent, ...]:
         if not self.present or self.elements == 0:
             return ()
-        n, _, width, channels = self.shape
-        return tuple(_merge(address, self.dtype.bytes, (n, rows, width, channels), self.strides) for address, _, rows in self._row_pieces())
+        return tuple(_merge(address, self.dtype.bytes, *self._steps(rows)) for address, _, rows in self._row_pieces())
 
     def traffic_bytes(self, burst_bytes: int) -> int:
         """Port bytes of one pass over the view, every contiguous run rounded up to whole bursts."""
         if not self.present or self.elements == 0:
             return 0
         # addresses do not matter, so tiles of one shape share the answer
-        n, _, width, channels = self.shape
         rows = (rows for _, _, rows in self._row_pieces()) if self.wrap_rows else (self.shape[1],)
-        return sum(_traffic_bytes(self.dtype.bytes, (n, count, width, channels), self.strides, burst_bytes) for count in rows)
+        return sum(_traffic_bytes(self.dtype.bytes, *self._steps(count), burst_bytes) for count in rows)
 
     def _view(self, memory: np.ndarray, address: int, rows: int) -> np.ndarray:
-        """Typed strided view of `rows` rows at `address` into a u8 memory; bounds checked."""
-        n, _, width, channels = self.shape
-        shape = (n, rows, width, channels)
-        low = address + sum(min(0, (count - 1) * stride) for count, stride in zip(shape, self.strides, strict=True))
-        high = address + self.dtype.bytes + sum(max(0, (count - 1) * stride) for count, stride in zip(shape, self.strides, strict=True))
+        """Typed strided view of `rows` rows at `address` into a u8 memory, dimensions as `_steps` has them; bounds checked."""
+        shape, strides = self._steps(rows)
+        low = address + sum(min(0, (count - 1) * stride) for count, stride in zip(shape, strides, strict=True))
+        high = address + self.dtype.bytes + sum(max(0, (count - 1) * stride) for count, stride in zip(shape, strides, strict=True))
         if low < 0 or high > memory.size:
             raise OutOfBounds(f"an access leaves {self.space.name}", found=f"bytes {low}..{high}", wanted=f"0..{memory.size}")
-        return np.ndarray(shape, self.dtype.numpy, buffer=memory.data, offset=address, strides=self.strides)
+        return np.ndarray(shape, self.dtype.numpy, buffer=memory.data, offset=address, strides=strides)
 
     def read(self, memory: np.ndarray) -> np.ndarray:
         """Gather the view, padding included, as [N, H, W, C] of the operand's dtype.
@@ -285,7 +294,8 @@ class Operand:
         top, _, left, _ = self.pad
         _, _, width, _ = self.shape
         for address, row, rows in self._row_pieces():
-            out[:, top + row : top + row + rows, left : left + width] = self._view(memory, address, rows)
+            piece = out[:, top + row : top + row + rows, left : left + width]
+            piece[...] = self._view(memory, address, rows).reshape(piece.shape)
         return out
 
     def write(self, memory: np.ndarray, values: np.ndarray) -> None:
@@ -295,7 +305,8 @@ class Operand:
             OutOfBounds: the view leaves the memory.
         """
         for address, row, rows in self._row_pieces():
-            self._view(memory, address, rows)[...] = values[:, row : row + rows]
+            view = self._view(memory, address, rows)
+            view[...] = values[:, row : row + rows].reshape(view.shape)
 
 
 def _scalar(fmt: str, bits: int, signed: bool, doc: str, default: int = 0, since: int = 0) -> Any:

@@ -2,7 +2,7 @@
 """Commands as bytes and as text, all of it generated from the field lists.
 
 A command is opcode u8, queue u8, location u32, then its fields in the order of their declaration, little-endian: a scalar in its
-own width, an operand as its memory u8 and, unless that is NONE, 59 bytes of view (see `_VIEW`). A file of an older minor version
+own width, an operand as its memory u8 and, unless that is NONE, 63 bytes of view (see `_VIEW`). A file of an older minor version
 lacks the fields that came later (`since`); they have their neutral defaults.
 """
 
@@ -19,13 +19,16 @@ from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.legality import Legality
 from npuc.targets.base import Target
 
-MINOR = 3
+MINOR = 4
 """Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool, 1.2 packed weights, 1.3 tensors that
-the host puts into SRAM."""
+the host puts into SRAM, 1.4 operands in bricks of channels."""
 
 _HEADER = struct.Struct("<BBI")
-# dtype, base, shape, strides, padding, pad value, ring rows, first row
-_VIEW = struct.Struct("<BI4I4i4HiII")
+# dtype, base, shape, strides, padding, pad value, ring rows, first row, brick stride
+_VIEW = struct.Struct("<BI4I4i4HiIII")
+# the same before 1.4
+_VIEW_WITHOUT_BRICKS = struct.Struct("<BI4I4i4HiII")
+_BRICKS_SINCE = 4
 _SPACES = {int(space): space for space in Space}
 _DTYPES = {int(kind): kind for kind in DType}
 
@@ -69,7 +72,7 @@ def _encode_operand(view: Operand) -> bytes:
     if not view.present:
         return b"\0"
     return bytes((view.space,)) + _VIEW.pack(
-        view.dtype, view.base, *view.shape, *view.strides, *view.pad, view.pad_value, view.wrap_rows, view.first_row
+        view.dtype, view.base, *view.shape, *view.strides, *view.pad, view.pad_value, view.wrap_rows, view.first_row, view.brick_stride
     )
 
 
@@ -135,7 +138,7 @@ class _Reader:
 _BYTE = struct.Struct("<B")
 
 
-def _decode_operand(reader: _Reader, name: str) -> Operand:
+def _decode_operand(reader: _Reader, name: str, minor: int) -> Operand:
     (code,) = reader.take(_BYTE)
     space = _SPACES.get(code)
     if space is None:
@@ -144,8 +147,9 @@ def _decode_operand(reader: _Reader, name: str) -> Operand:
         )
     if space is Space.NONE:
         return _ABSENT
-    key = reader.data[reader.at - 1 : reader.at + _VIEW.size]
-    values = reader.take(_VIEW)
+    layout = _VIEW if minor >= _BRICKS_SINCE else _VIEW_WITHOUT_BRICKS
+    key = reader.data[reader.at - 1 : reader.at + layout.size]
+    values = reader.take(layout)
     view = reader.views.get(key)
     if view is not None:
         return view
@@ -165,7 +169,7 @@ def _decode_instruction(reader: _Reader, cls: type[Instruction], minor: int = MI
     values: dict[str, Any] = {}
     for packer, names, enums in _groups(cls, minor):
         if packer is None:
-            values[names[0]] = _decode_operand(reader, names[0])
+            values[names[0]] = _decode_operand(reader, names[0], minor)
             continue
         found = reader.take(packer)
         values.update(zip(names, found, strict=True))
@@ -235,6 +239,8 @@ def disassemble_operand(view: Operand) -> str:
     plain = Operand.dense(view.space, view.base, view.shape, view.dtype).strides
     if view.strides != plain:
         text += f" strides({','.join(map(str, view.strides))})"
+    if view.brick_stride:
+        text += f" bricks({view.brick_stride})"
     if any(view.pad):
         text += f" pad({','.join(map(str, view.pad))})={view.pad_value}"
     if view.wrap_rows:

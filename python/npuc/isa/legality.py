@@ -5,7 +5,7 @@ import functools
 from collections.abc import Iterator
 from dataclasses import fields
 
-from npuc.isa.base import Command, DType, Instruction, Operand, Space, Unit
+from npuc.isa.base import BRICK, Command, DType, Instruction, Operand, Space, Unit
 from npuc.isa.records import limits as value_limits
 from npuc.targets.base import Target
 
@@ -84,6 +84,16 @@ def operand_problems(view: Operand, role: str, unit: Unit, target: Target, sizes
     if not view.wrap_rows and view.first_row:
         yield f"first row is {view.first_row} without a ring, wanted 0"
         return
+    if view.brick_stride:
+        if not target.array.bricks:
+            yield f"lies in bricks of channels, which {target.name} does not know"
+            return
+        if view.shape[3] % BRICK or view.strides[3] != element or not 0 < view.brick_stride < 1 << 31 or view.brick_stride % element:
+            yield (
+                f"{view.shape[3]} channels, {view.strides[3]} bytes apart, lie in bricks {view.brick_stride} bytes apart, "
+                f"wanted whole bricks of {BRICK} neighbours"
+            )
+            return
     if view.pad_value:
         low, high = value_limits(view.dtype)
         if not low <= view.pad_value <= high:

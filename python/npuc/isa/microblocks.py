@@ -30,11 +30,8 @@ from typing import Self
 import numpy as np
 
 from npuc.errors import DoesNotFit, InternalError
-from npuc.isa.base import Operand, Space
+from npuc.isa.base import BRICK, Operand, Space
 from npuc.targets.base import Block, Memory, MicroBlockArray, Target, ceil_div
-
-BRICK = 16
-"""Channels that the output path stores in a row; also the least depth of a block that does not hold all channels."""
 
 KERNEL_PART = 8
 """Rows and columns of a kernel that pass the array at once."""
@@ -59,25 +56,30 @@ class Task(enum.Enum):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where a view lies and how its elements follow one another; strides in bytes along H, W, C."""
+    """Where a view lies and how its elements follow one another; strides in bytes along H, W, C, and whether C is in bricks."""
 
     space: Space
     element: int
     strides: tuple[int, int, int]
+    bricks: bool = False
 
     @classmethod
     def of(cls, view: Operand) -> Self:
         """The layout of `view`."""
-        return cls(view.space, view.dtype.bytes, view.strides[1:])
+        return cls(view.space, view.dtype.bytes, view.strides[1:], bool(view.brick_stride))
 
     def read_run(self, width: np.ndarray, depth: np.ndarray) -> np.ndarray:
-        """Contiguous bytes of an input block: its columns where a pixel is as deep as the block, else the channels of one pixel."""
+        """Contiguous bytes of an input block: its columns in bricks, or where a pixel is as deep as the block, else a pixel's channels."""
+        if self.bricks:
+            return BRICK * self.element * width
         if self.strides[2] != self.element:
             return np.full_like(depth, self.element)
         return np.where(self.strides[1] == depth * self.element, depth * width, depth) * self.element
 
     def write_run(self, width: np.ndarray, depth: np.ndarray, cores: int) -> np.ndarray:
-        """Contiguous bytes of an output block: bricks of 16 channels a core, at most 64 bytes; whole rows where a pixel is one brick."""
+        """Contiguous bytes of an output block: 16 channels a core, at most 64 bytes; whole rows in bricks, or where a pixel is one."""
+        if self.bricks:
+            return BRICK * self.element * cores * width
         if self.strides[2] != self.element:
             return np.full_like(depth, self.element)
         whole = (depth <= BRICK) & (self.strides[1] == depth * self.element)

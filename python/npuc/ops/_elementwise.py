@@ -35,6 +35,10 @@ class Map(OpSpec):
         spec = replace(self, inputs=(region_type(self.inputs[0], region), *others), output=region_type(self.output, region))
         return Tile(spec, (region, *(tensor.whole for tensor in others)))
 
+    @property
+    def takes_bricks(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class Binary(OpSpec):
@@ -95,6 +99,10 @@ class Binary(OpSpec):
     def input_scales(self) -> dict[str, int]:
         """Fields of the instruction that only some kinds have."""
         return {}
+
+    @property
+    def takes_bricks(self) -> bool:
+        return True
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         a, b = (broadcast(view, output.shape) for view in inputs)

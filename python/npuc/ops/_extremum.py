@@ -56,6 +56,10 @@ class Extremum(OpSpec):
         yield from element_types(self, target, "i8", "i16", "i32")
         yield from at_most_rank_4(self)
 
+    @property
+    def takes_bricks(self) -> bool:
+        return True
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         a, b = (broadcast(view, output.shape) for view in inputs)
         return [isa.Elementwise(kind=self.kind, a=a, b=b, ofm=output)]

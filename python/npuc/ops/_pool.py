@@ -47,3 +47,7 @@ class Pool(OpSpec):
         yield from activation_types(self, target)
         yield from at_most("stride is an 8-bit field", max(self.strides), 255)
         yield from at_most("kernel is a 16-bit field", max(self.kernel), 65535)
+
+    @property
+    def takes_bricks(self) -> bool:
+        return True

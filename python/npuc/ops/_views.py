@@ -11,11 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from npuc.errors import InternalError
-from npuc.isa.base import DType, Operand, Shape4
+from npuc.isa.base import BRICK, DType, Operand, Shape4
 from npuc.isa.records import RECORD, pack_scales
 from npuc.numerics.rescale import Rescale
 
 ROWS = 1
+CHANNELS = 3
 Extents = tuple[int, ...]
 
 
@@ -35,10 +36,22 @@ def records_view(params: Operand, count: int) -> Operand:
 
 
 def part(view: Operand, axis: int, start: int, size: int) -> Operand:
-    """Positions start .. start + size - 1 along one dimension."""
+    """Positions start .. start + size - 1 along one dimension.
+
+    Raises:
+        InternalError: channels that are neither whole bricks nor within one, of a view in bricks.
+    """
     shape = tuple(size if i == axis else extent for i, extent in enumerate(view.shape))
     if axis == ROWS and view.wrap_rows:
         return replace(view, shape=shape, first_row=(view.first_row + start) % view.wrap_rows)
+    if axis == CHANNELS and view.brick_stride:
+        number, inside = divmod(start, BRICK)
+        base = view.base + number * view.brick_stride + inside * view.strides[axis]
+        if inside + size <= BRICK:
+            return replace(view, shape=shape, base=base, brick_stride=0)
+        if inside or size % BRICK:
+            raise InternalError("channels cut through bricks", found=(start, size), wanted=f"whole bricks of {BRICK}")
+        return replace(view, shape=shape, base=base)
     return replace(view, shape=shape, base=view.base + start * view.strides[axis])
 
 
@@ -66,15 +79,23 @@ def permuted(view: Operand, order: Extents) -> Operand:
     """Dimension i of the result is dimension order[i].
 
     Raises:
-        InternalError: rows that lie in a ring would leave their place.
+        InternalError: rows that lie in a ring, or channels in bricks, would leave their place.
     """
     if view.wrap_rows and order[ROWS] != ROWS:
         raise InternalError("rows in a ring cannot change place", found=order)
+    if view.brick_stride and order[CHANNELS] != CHANNELS:
+        raise InternalError("channels in bricks cannot change place", found=order)
     return replace(view, shape=tuple(view.shape[i] for i in order), strides=tuple(view.strides[i] for i in order))
 
 
 def spread(view: Operand, shape: Extents) -> Operand:
-    """A view of one row as `shape`, which has the same extents above 1 in the same order."""
+    """A view of one row as `shape`, which has the same extents above 1 in the same order.
+
+    Raises:
+        InternalError: its channels lie in bricks.
+    """
+    if view.brick_stride:
+        raise InternalError("channels in bricks cannot change place", found=shape)
     ((_, plain),) = unwrapped(view)
     strides = [stride for extent, stride in zip(plain.shape, plain.strides, strict=True) if extent > 1]
     filled = tuple(strides.pop(0) if extent > 1 else 0 for extent in shape)

@@ -259,6 +259,11 @@ class OpSpec:
         """The unit's own lower bound for the whole op: edge waste and depthwise rate included, memory aside."""
         return 0
 
+    @property
+    def takes_bricks(self) -> bool:
+        """Whether `emit` takes operands in bricks of channels (`Operand.brick_stride`)."""
+        return False
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         """The commands of the op.
 
@@ -270,7 +275,3 @@ class OpSpec:
         """
         raise TypeError(f"{self.name} has no commands")
 
-
-def dense_operand(tensor: TensorType, space: Any, base: int) -> Operand:
-    """`tensor` laid out contiguously at `base`."""
-    return Operand.dense(space, base, tensor.nhwc, DType[tensor.dtype.upper()])

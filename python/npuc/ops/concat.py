@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from npuc.isa.base import Instruction, Operand
+from npuc.isa.base import BRICK, Instruction, Operand
 from npuc.ops._layout import Movement, copy
 from npuc.ops._views import part
 from npuc.ops.base import Region, TensorType, Tile, param, region_type
@@ -57,6 +57,10 @@ class Concat(Movement):
         return Tile(replace(self, inputs=types, output=region_type(self.output, region)), regions)
 
     # what this machine makes of it -------------------------------------------------------------
+
+    @property
+    def takes_bricks(self) -> bool:
+        return self.axis != len(self.output.shape) - 1 or all(tensor.shape[-1] % BRICK == 0 for tensor in self.inputs)
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         axis = self.axis + 4 - len(self.output.shape)

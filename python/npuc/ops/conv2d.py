@@ -126,6 +126,10 @@ class Conv2d(OpSpec):
         out = height, width, channels // self.groups
         return n * self.groups * _conv.steps(self.inputs[0], target) * target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
 
+    @property
+    def takes_bricks(self) -> bool:
+        return self.groups == 1
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]
         weights = _conv.weights_part(params, channels, self.inputs[1].nhwc)

@@ -116,6 +116,10 @@ class DepthwiseConv2d(OpSpec):
         out = height, width, channels
         return n * _conv.steps(self.inputs[0], target) * target.array.depthwise_cycles(out, out, (kernel_h, kernel_w))
 
+    @property
+    def takes_bricks(self) -> bool:
+        return True
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]
         weights = _conv.weights_part(params, channels, self.inputs[1].nhwc)

@@ -80,6 +80,11 @@ class Mean(OpSpec):
         if largest > (1 << 31) - 1:
             yield Refusal("the sum fits i32", str(largest), "at most 2147483647")
 
+    @property
+    def takes_bricks(self) -> bool:
+        # without its reduced dimensions the result's stand elsewhere
+        return len(self.inputs[0].shape) - 1 not in self.axes and (self.keepdims or self.output.nhwc[1:3] == (1, 1))
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         shift = 4 - len(self.inputs[0].shape)
         reduced = tuple(axis + shift for axis in self.axes)

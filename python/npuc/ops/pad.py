@@ -79,6 +79,10 @@ class Pad(Movement):
         pads = (0, 0) * shift + self.pads
         return [(axis, pads[2 * axis], pads[2 * axis + 1]) for axis in (0, 3) if any(pads[2 * axis : 2 * axis + 2])]
 
+    @property
+    def takes_bricks(self) -> bool:
+        return not any(self.pads[-2:])
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         shift = 4 - len(self.output.shape)
         _, _, top, bottom, left, right, _, _ = (0, 0) * shift + self.pads

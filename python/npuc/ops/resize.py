@@ -125,6 +125,10 @@ class Resize(OpSpec):
         """Weights between two positions have 14 bits."""
         yield from at_most("weights between two positions have 14 bits", max(self.scale_y[0], self.scale_x[0]), 1 << 14)
 
+    @property
+    def takes_bricks(self) -> bool:
+        return True
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         instruction = isa.Resize(
             ifm=inputs[0], ofm=output, scale_y_n=self.scale_y[0], scale_y_d=self.scale_y[1], offset_y=self.offset[0],

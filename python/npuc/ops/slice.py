@@ -59,6 +59,10 @@ class Slice(Movement):
 
     # what this machine makes of it -------------------------------------------------------------
 
+    @property
+    def takes_bricks(self) -> bool:
+        return self.output.shape[-1:] == self.inputs[0].shape[-1:]
+
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         shift = 4 - len(self.sizes)
         view = inputs[0]

@@ -249,7 +249,7 @@ class _Lowering:
         if place is None or place.offset < 0:
             raise InternalError("a tensor lies in no memory", found=str(whole)[:200], wanted="a placed tensor")
         ring = place.rows if place.rows and place.rows < rows(kind) else 0
-        return view(kind, Location(Space[place.memory.upper()], self._address(place), ring), region)
+        return view(kind, Location(Space[place.memory.upper()], self._address(place), ring), region, place.layout == "bricks")
 
     def replace(self, dram_bytes: int, sram_bytes: int) -> None:
         """Put the segment where the first group stood and take the tiled form away."""

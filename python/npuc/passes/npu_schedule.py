@@ -7,7 +7,6 @@ saved earlier (or made by hand) is replayed instead: it is spelled out, placed a
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from npuc.ops.base import Region, cut
 from npuc.passes._packing import packed_bytes
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE, Segment, drop_dead, graph_of, segments
 from npuc.passes.base import Pass, constant_value, functions, option, target_of
+from npuc.plan.bricks import in_bricks
 from npuc.plan.graph import Graph
 from npuc.plan.options import DEFAULT_EFFORT, TECHNIQUES, Options
 from npuc.plan.price import Pricer
@@ -39,23 +39,33 @@ class NpuSchedule(Pass):
         target = target_of(module)
         for function in functions(module):
             drop_dead(function.operation)
-            graphs, first = [], 0
+            found, first = [], 0
             for ops in segments(function.operation):
-                graphs.append(with_packed(graph_of(ops, first, edges_in_sram=not target.dram.writable), target))
+                found.append(graph_of(ops, first, edges_in_sram=not target.dram.writable))
                 first += len(ops)
-            if not graphs:
+            if not found:
                 continue
-            options = Options.of(self.effort, self.without)
-            results = [search(graph, target, options) for graph in graphs] if self.file is None else _replay(self.file, graphs, target)
+            if self.file is None:
+                options = Options.of(self.effort, self.without)
+                graphs = [planned_graph(segment, target, options.bricks) for segment in found]
+                results = [search(graph, target, options) for graph in graphs]
+            else:
+                schedules = _read(self.file, len(found))
+                graphs = [planned_graph(segment, target, schedule.bricks) for segment, schedule in zip(found, schedules, strict=True)]
+                results = [_replay(self.file, schedule, graph, target) for schedule, graph in zip(schedules, graphs, strict=True)]
             contents = [_content(result, graph, target) for result, graph in zip(results, graphs, strict=True)]
             content = contents[0] if len(contents) == 1 else {"segments": contents}
             function.operation.attributes[SCHEDULE_ATTRIBUTE] = to_attr(ScheduleDict(content))
 
 
-def with_packed(segment: Segment, target: Target) -> Graph:
-    """The segment's graph, with the sizes that parameters have off chip where the machine decodes packed weights."""
+def planned_graph(segment: Segment, target: Target, bricks: bool) -> Graph:
+    """The segment's graph as the planner sees it.
+
+    It has the sizes of parameters off chip where the machine decodes packed weights, and feature maps in bricks of channels if `bricks`.
+    """
+    graph = in_bricks(segment.graph, target) if bricks else segment.graph
     if not target.array.decoded_weights:
-        return segment.graph
+        return graph
     known: dict[int, list[np.ndarray]] = {}
     for node, op in zip(segment.graph.nodes, segment.ops, strict=True):
         arrays = [constant_value(op.operands[position]) for position in node.spec.param_operands]
@@ -68,7 +78,7 @@ def with_packed(segment: Segment, target: Target) -> Graph:
         return packed_bytes(tile.spec, target, [cut(array, tile.regions[p]) for p, array in zip(tile.spec.param_operands, known[index], strict=True)])
 
     sizes = {index: packed_bytes(nodes[index].spec, target, arrays) for index, arrays in known.items()}
-    return replace(segment.graph, packed_bytes=sizes, packed_part_bytes=part)
+    return replace(graph, packed_bytes=sizes, packed_part_bytes=part)
 
 
 def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
@@ -95,27 +105,28 @@ def _plain(value):
     return value
 
 
-def _replay(file: str, graphs: Sequence[Graph], target: Target) -> list[Result]:
-    """The schedules of a file, one for each segment, laid out and timed."""
+def _read(file: str, segments_wanted: int) -> list[Schedule]:
+    """The schedules of a file, one for each segment."""
     try:
         content = json.loads(Path(file).read_text())
     except (OSError, ValueError) as error:
         raise UserInputError(f"the schedule file '{file}' cannot be read", found=str(error), wanted="a JSON file that --save-schedule wrote") from error
     contents = segment_contents(content)
-    if len(contents) != len(graphs):
+    if len(contents) != segments_wanted:
         raise UserInputError(
             f"the schedule file '{file}' is not for this network",
             found=f"schedules of {len(contents)} NPU segments",
-            wanted=f"of {len(graphs)}",
+            wanted=f"of {segments_wanted}",
             advice="compile with the same ops on the host",
         )
-    return [_replay_one(file, one, graph, target) for one, graph in zip(contents, graphs, strict=True)]
+    for one in contents:
+        if not isinstance(one, dict):
+            raise UserInputError(f"the schedule file '{file}' holds no schedule", found=repr(one)[:60], wanted="a file that --save-schedule wrote")
+    return [Schedule.from_dict(one) for one in contents]
 
 
-def _replay_one(file: str, content: dict[str, Any], graph: Graph, target: Target) -> Result:
-    if not isinstance(content, dict):
-        raise UserInputError(f"the schedule file '{file}' holds no schedule", found=repr(content)[:60], wanted="a file that --save-schedule wrote")
-    schedule = Schedule.from_dict(content)
+def _replay(file: str, schedule: Schedule, graph: Graph, target: Target) -> Result:
+    """A schedule laid out and timed."""
     schedule.check(graph, target)
     steps, placement = lay_out(graph, schedule, target)
     if placement.peak_bytes > target.sram.bytes:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rewrites the function's NPU ops into `npu.group` regions of tile-sized npu ops, as `npu.schedule` says.
 
-A value's stripes are inserted into a tensor whose type carries `#npu.space<"sram", -1, ring rows>` (not placed yet);
+A value's stripes are inserted into a tensor whose type carries `#npu.space<"sram", -1, ring rows, layout>` (not placed yet);
 `npu.copy` moves between memories, and at the borders of a segment between the host and off-chip memory. Everything is still an
 ordinary npu op on tensors and can be interpreted.
 """
@@ -22,7 +22,7 @@ from npuc.errors import UserInputError
 from npuc.ops.base import Region, TensorType, region_type
 from npuc.passes._segment import Segment, arrange, graph_of
 from npuc.passes.base import Pass, functions, target_of
-from npuc.passes.npu_schedule import schedules_of, with_packed
+from npuc.passes.npu_schedule import planned_graph, schedules_of
 from npuc.plan.steps import Compute, Load, LoadParams, Part, Step, Steps, Store, View, channel_chunks, chunk_region, expand
 from npuc.targets.base import Target
 
@@ -49,9 +49,10 @@ class NpuTile(Pass):
             for number, (ops, schedule) in enumerate(zip(found, schedules, strict=True)):
                 # read now: what the segments before it made has become a copy back to the host
                 segment = graph_of(ops, edges_in_sram=not target.dram.writable)
-                steps = expand(with_packed(segment, target), schedule, target)
+                graph = planned_graph(segment, target, schedule.bricks)
+                steps = expand(graph, schedule, target)
                 parts = [dict(zip(group.nodes, group.chunks, strict=True)) for group in schedule.groups]
-                _Tiler(segment, steps, target, {index: count for part in parts for index, count in part.items()}, number).run()
+                _Tiler(segment, graph.bricks, steps, target, {index: count for part in parts for index, count in part.items()}, number).run()
 
 
 def _positions(steps: Steps) -> list[int]:
@@ -78,6 +79,7 @@ class _Tiler:
     """Builds the tiled form behind the untiled ops, then takes those away.
 
     Attributes:
+        bricks: values that lie in bricks of channels.
         parts: node -> into how many parts its output channels are cut.
         number: of the segment.
         current: (kind, value, buffer) -> the SSA values that hold it now; kind is "sram", "dram" (buffer -1) or "params", where the value is
@@ -85,6 +87,7 @@ class _Tiler:
     """
 
     segment: Segment
+    bricks: frozenset[int]
     steps: Steps
     target: Target
     parts: dict[int, int]
@@ -168,9 +171,9 @@ class _Tiler:
         graph = self.segment.graph
         match step:
             case Load():
-                return [(("sram", step.value, step.buffer), [self._type(graph.types[step.value], "sram", self.steps.buffers[step.buffer].ring_rows)])]
+                return [(("sram", step.value, step.buffer), [self._type(graph.types[step.value], "sram", self._ring_rows(step.buffer), step.value)])]
             case Store():
-                return [(("dram", step.value, -1), [self._type(graph.types[step.value], "dram")])]
+                return [(("dram", step.value, -1), [self._type(graph.types[step.value], "dram", value=step.value)])]
             case LoadParams():
                 return [
                     (("params", part.offset_bytes, step.buffer), [self._type(piece, "sram") for piece in self._param_types(part)]) for part in step.parts
@@ -181,7 +184,7 @@ class _Tiler:
                 node = graph.nodes[step.node]
                 kind = region_type(node.spec.output, step.region) if step.alone else node.spec.output
                 key = _held(node.output, step.output)
-                return [(key, [self._type(kind, key[0], self._ring_rows(step.output))])]
+                return [(key, [self._type(kind, key[0], self._ring_rows(step.output), node.output)])]
 
     def _param_regions(self, part: Part) -> tuple[Region, ...]:
         """For each operand of the node the part that the chunk reads."""
@@ -200,8 +203,12 @@ class _Tiler:
     def _ring_rows(self, buffer: int) -> int:
         return self.steps.buffers[buffer].ring_rows if buffer >= 0 else 0
 
-    def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0) -> ir.Type:
-        return mlir_type(tensor, to_attr(Placement(memory, -1, ring_rows)))
+    def _type(self, tensor: TensorType, memory: str, ring_rows: int = 0, value: int = -1) -> ir.Type:
+        """The type of `tensor`, which is `value` or a part of it, not placed yet."""
+        return mlir_type(tensor, self._space(memory, ring_rows, value))
+
+    def _space(self, memory: str, ring_rows: int, value: int) -> ir.Attribute:
+        return to_attr(Placement(memory, -1, ring_rows, "bricks" if value in self.bricks else "nhwc"))
 
     def _insert(self, key: Key, tensor: TensorType, ring_rows: int, region: Region, value: ir.Value) -> None:
         """`value` becomes `region` of the tensor under `key`, an empty one at first; the whole tensor where the region is everything."""
@@ -209,7 +216,7 @@ class _Tiler:
             self.current[key] = [value]
             return
         if key not in self.current:
-            encoding = to_attr(Placement(key[0], -1, ring_rows))
+            encoding = self._space(key[0], ring_rows, key[1])
             empty = tensor_dialect.EmptyOp(list(tensor.shape), mlir_type(tensor).element_type, encoding=encoding)
             self.current[key] = [empty.result]
         starts, sizes = [start for start, _ in region], [size for _, size in region]
@@ -234,7 +241,7 @@ class _Tiler:
                 ring = self.steps.buffers[step.buffer].ring_rows if into is inner else 0
                 held = self.current[source][0]
                 piece = held if isinstance(step, Store) and step.alone else self._cut(held, tensor, region)
-                (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into[0], ring)], loc=self._location(step.value))
+                (moved,) = build_copy([piece], [self._type(region_type(tensor, region), into[0], ring, step.value)], loc=self._location(step.value))
                 self._insert(into, tensor, ring, region, moved)
             case LoadParams():
                 self._load_params(step)
@@ -287,7 +294,7 @@ class _Tiler:
                 operands.append(self._cut(held, node.spec.inputs[position], regions[position]))
         ring = self._ring_rows(step.output)
         key = _held(node.output, step.output)
-        result = build(spec, operands, result_type=self._type(spec.output, key[0], ring), loc=self.segment.ops[step.node].location)
+        result = build(spec, operands, result_type=self._type(spec.output, key[0], ring, node.output), loc=self.segment.ops[step.node].location)
         if step.scratch >= 0:
             result.owner.attributes[SCRATCH_BYTES_ATTRIBUTE] = to_attr(spec.scratch_bytes(self.target))
         if params:

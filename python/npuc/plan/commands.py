@@ -7,7 +7,8 @@ Both the planner (to price a schedule) and the lowering (to make the program) co
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npuc.isa.base import Command, DType, Operand, Space
+from npuc.errors import InternalError
+from npuc.isa.base import BRICK, Command, DType, Operand, Space
 from npuc.isa.dma import Dma
 from npuc.ops.base import OpSpec, Region, TensorType
 from npuc.targets.base import Target
@@ -22,21 +23,44 @@ class Location:
     ring_rows: int = 0
 
 
-def view(tensor: TensorType, where: Location, region: Region | None = None) -> Operand:
-    """The operand for `region` of `tensor`, whose buffer lies at `where`."""
+def can_lie_in_bricks(tensor: TensorType) -> bool:
+    """Whether bricks of channels are whole, and another order than N, H, W, C."""
+    return len(tensor.shape) <= 4 and tensor.nhwc[3] % BRICK == 0 and tensor.nhwc[3] > BRICK and tensor.nhwc[2] > 1
+
+
+def view(tensor: TensorType, where: Location, region: Region | None = None, bricks: bool = False) -> Operand:
+    """The operand for `region` of `tensor`, whose buffer lies at `where`.
+
+    Args:
+        bricks: each row of the buffer holds its channels in bricks of 16, all pixels of a brick before the next.
+
+    Raises:
+        InternalError: the region cuts through bricks.
+    """
     n, height, width, channels = tensor.nhwc
     dtype = DType[tensor.dtype.upper()]
     element = dtype.bytes
     held = where.ring_rows or height
-    strides = (held * width * channels * element, width * channels * element, channels * element, element)
+    bricks = bricks and can_lie_in_bricks(tensor)
+    pixel = BRICK if bricks else channels
+    strides = (held * width * channels * element, width * channels * element, pixel * element, element)
     padded = (((0, 1),) * (4 - len(tensor.shape)) + tuple(region)) if region is not None else tuple((0, extent) for extent in tensor.nhwc)
     (n0, n), (row, height), (column, width), (channel, channels) = padded
-    base = where.offset + n0 * strides[0] + column * strides[2] + channel * strides[3]
+    base = where.offset + n0 * strides[0] + column * strides[2]
+    brick_stride = 0
+    if bricks:
+        number, channel = divmod(channel, BRICK)
+        base += number * tensor.nhwc[2] * strides[2]
+        if channel + channels > BRICK:
+            brick_stride = tensor.nhwc[2] * strides[2]
+            if channel or channels % BRICK:
+                raise InternalError("a tile cuts through bricks of channels", found=f"{region} of {tensor}", wanted=f"whole bricks of {BRICK}")
+    base += channel * element
     if where.ring_rows:
         row %= where.ring_rows
     else:
         base, row = base + row * strides[1], 0
-    return Operand(where.space, dtype, base, (n, height, width, channels), strides, wrap_rows=where.ring_rows, first_row=row)
+    return Operand(where.space, dtype, base, (n, height, width, channels), strides, wrap_rows=where.ring_rows, first_row=row, brick_stride=brick_stride)
 
 
 def blob(where: Location, size_bytes: int) -> Operand:

@@ -58,6 +58,7 @@ class Graph:
         packed_part_bytes: (node, region of its output) -> the same of the parameters that this region needs.
         resident: inputs that lie in SRAM from the start and outputs that lie there at the end, where off-chip memory cannot be written.
         constants: inputs that the program brings with it.
+        bricks: values that lie in bricks of channels, wherever they lie; see `npuc.plan.bricks`.
     """
 
     nodes: tuple[Node, ...]
@@ -67,6 +68,7 @@ class Graph:
     packed_bytes: dict[int, int] = field(default_factory=dict)
     resident: frozenset[int] = frozenset()
     constants: frozenset[int] = frozenset()
+    bricks: frozenset[int] = frozenset()
     packed_part_bytes: Callable[[int, Region], int] | None = field(default=None, compare=False, repr=False)
 
     @cached_property

@@ -6,17 +6,18 @@ What lies around a group decides the rest: whether the values that enter and lea
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from npuc.isa.base import Instruction, Operand, Space
-from npuc.ops.base import OpSpec, dense_operand
+from npuc.ops.base import OpSpec
+from npuc.plan.commands import Location, view
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
 from npuc.plan.schedule import GroupPlan
 from npuc.plan.steps import Compute, Speller, align, channel_chunks
-from npuc.plan.stripes import Footprints, Profile, profile
+from npuc.plan.stripes import Footprints, Tail
 from npuc.targets.base import Target, ceil_div
 
 # parameters below this size are not worth a second pass over the input
@@ -110,6 +111,7 @@ class Shared:
     cycles: dict[tuple[int, int, int, bool, frozenset[int]], int] = field(default_factory=dict)
     direct: dict[tuple[int, int], int] = field(default_factory=dict)
     shapes: dict[tuple[int, int, int, bool], "Shape"] = field(default_factory=dict)
+    inner: dict[tuple[int, int, int], "Shape"] = field(default_factory=dict)
 
     @cached_property
     def footprints(self) -> Footprints:
@@ -178,27 +180,44 @@ class Shared:
             spec = spec.tile((*spec.output.whole[:-1], (0, channels))).spec
         size = self.graph.moved_bytes(node) * (channels or whole) // whole
         spaces = tuple(Space.DRAM if value in far else Space.SRAM for value in (*node.activations, node.output))
-        return spec_commands(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM)
+        bricks = [value in self.graph.bricks for value in (*node.activations, node.output)]
+        return spec_commands(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM, bricks)
 
     def shape(self, members: tuple[int, ...], stripe_rows: int, ahead: bool) -> "Shape":
-        """The stripes of a group."""
+        """The stripes of a group of consecutive ops."""
         key = (members[0], members[-1], stripe_rows, ahead)
         if key not in self.shapes:
-            self.shapes[key] = self._shape(members, profile(self.footprints, members, stripe_rows, ahead=ahead))
+            inner = self._inner(members, stripe_rows)
+            held = dict(inner.held)
+            for value in entering(self.graph, members):
+                held[value] = self._row_bytes(value, inner.tail.loads(self.graph, value, ahead)[1])
+            self.shapes[key] = replace(inner, held=held)
         return self.shapes[key]
 
-    def _shape(self, members: tuple[int, ...], stripes: Profile) -> "Shape":
-        graph = self.graph
-        cycles: dict[int, tuple[int, ...]] = {}
-        heights: dict[int, tuple[int, ...]] = {}
-        for index in members:
-            node = graph.nodes[index]
-            made = (stripe.made[node.output] for stripe in stripes.stripes if node.output in stripe.made)
-            heights[index] = tuple(high - low for low, high in made)
-            cycles[index] = tuple(0 if node.spec.is_view else self.tile_cycles(node, height) for height in heights[index])
-        held = {value: align(count * row_bytes(graph.types[value])) for value, count in stripes.capacity.items()}
-        tallest = {value: max(s.made[value][1] - s.made[value][0] for s in stripes.stripes if value in s.made) for value in stripes.capacity}
-        return Shape(len(stripes.stripes), cycles, heights, held, tallest)
+    def _inner(self, members: tuple[int, ...], stripe_rows: int) -> "Shape":
+        """The stripes without what enters the group: where the same values leave, those of the group without its first op go on."""
+        key = (members[0], members[-1], stripe_rows)
+        if key not in self.inner:
+            leaving, behind = escaping(self.graph, members), members[1:]
+            if behind and escaping(self.graph, behind) == leaving:
+                shape = self._inner(behind, stripe_rows)
+            else:
+                shape = Shape(Tail.of(self.graph, leaving, stripe_rows), {}, {}, {})
+                for index in reversed(behind):
+                    shape = self._behind(shape, self.graph.nodes[index])
+            self.inner[key] = self._behind(shape, self.graph.nodes[members[0]])
+        return self.inner[key]
+
+    def _behind(self, shape: "Shape", node: Node) -> "Shape":
+        """With `node` in front."""
+        tail = shape.tail.behind(self.footprints, node)
+        heights = tuple(made[1] - made[0] for made in tail.made.get(node.output, ()) if made is not None)
+        cycles = tuple(0 if node.spec.is_view else self.tile_cycles(node, height) for height in heights)
+        held = self._row_bytes(node.output, tail.capacity.get(node.output, 0))
+        return Shape(tail, {**shape.cycles, node.index: cycles}, {**shape.heights, node.index: heights}, {**shape.held, node.output: held})
+
+    def _row_bytes(self, value: int, count: int) -> int:
+        return align(count * row_bytes(self.graph.types[value]))
 
 
 @dataclass(frozen=True)
@@ -206,18 +225,21 @@ class Shape:
     """A group in stripes.
 
     Attributes:
-        count: stripes.
+        tail: the rows of its values.
         cycles: node -> cycles of its tile in each stripe.
         heights: node -> rows of these tiles.
         held: value -> bytes of its ring.
-        tallest: value -> most rows that appear in one stripe.
     """
 
-    count: int
+    tail: Tail
     cycles: dict[int, tuple[int, ...]]
     heights: dict[int, tuple[int, ...]]
     held: dict[int, int]
-    tallest: dict[int, int]
+
+    @property
+    def count(self) -> int:
+        """Stripes."""
+        return self.tail.count
 
 
 class Groups:
@@ -424,7 +446,7 @@ class Groups:
         # channels of a chunk are short runs: bursts are wasted on them
         run = dram.in_bursts(channels)
         store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
-        tile = align(node.spec.output.bytes // rows(node.spec.output) * shape.tallest[node.output] * channels // node.spec.output.shape[-1])
+        tile = align(node.spec.output.bytes // rows(node.spec.output) * max(shape.heights[index]) * channels // node.spec.output.shape[-1])
         work = self.buffered * (chunk_bytes + tile) + align(node.spec.scratch_bytes(target))
         edges: list[Edge | None] = []
         for stays in (False, True):
@@ -526,18 +548,21 @@ def _fits(ways: Sequence[Way], budget_bytes: int) -> bool:
     return any(edge is not None and edge.peak_bytes <= budget_bytes for way in ways for edge in way.edges)
 
 
-def spec_commands(spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space) -> list[Instruction]:
+def spec_commands(
+    spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space, bricks: Sequence[bool]
+) -> list[Instruction]:
     """The op's commands on operands that lie dense somewhere in their memories.
 
     Args:
         param_bytes: size of the parameters where they lie.
         spaces: memory of each activation, and of the result.
         params_in: memory of the parameters.
+        bricks: whether each activation, and the result, lies in bricks of channels.
     """
     if spec.is_view:
         return []
-    inputs = tuple(dense_operand(spec.inputs[i], space, 0) for i, space in zip(spec.activations, spaces, strict=False))
-    output = dense_operand(spec.output, spaces[-1], 0)
+    types = (*(spec.inputs[i] for i in spec.activations), spec.output)
+    *inputs, output = (view(kind, Location(space, 0), bricks=some) for kind, space, some in zip(types, spaces, bricks, strict=True))
     params = Operand.dense(params_in, 0, (1, 1, 1, max(param_bytes, 1)))
     scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
-    return spec.emit(inputs, output, params, scratch, target)
+    return spec.emit(tuple(inputs), output, params, scratch, target)

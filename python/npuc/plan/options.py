@@ -21,6 +21,7 @@ class Options:
         join: parameter loads that stand together travel as one transfer.
         ahead: a stripe's inputs are loaded while the one before it is computed.
         direct: the core reads parameters and feature maps off-chip itself where that is faster, on machines where it can.
+        bricks: feature maps lie in bricks of channels, on machines that know them.
         channels_outer: chunks of output channels may stand outside the stripes.
         ladder: plans for smaller capacities compete too, so that more SRAM is never slower.
     """
@@ -32,6 +33,7 @@ class Options:
     join: bool = True
     ahead: bool = True
     direct: bool = True
+    bricks: bool = True
     channels_outer: bool = True
     ladder: bool = True
 

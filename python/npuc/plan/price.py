@@ -133,9 +133,10 @@ class Pricer:
         graph, target = self.graph, self.target
         if isinstance(step, Load | Store):
             tensor = graph.types[step.value]
-            outer = view(tensor, Location(Space.DRAM, self._homes[step.value]), step.region)
+            bricks = step.value in graph.bricks
+            outer = view(tensor, Location(Space.DRAM, self._homes[step.value]), step.region, bricks)
             alone = isinstance(step, Store) and step.alone
-            inner = view(region_type(tensor, step.region), where[0]) if alone else view(tensor, where[0], step.region)
+            inner = view(region_type(tensor, step.region), where[0], bricks=bricks) if alone else view(tensor, where[0], step.region, bricks)
             return [copy_command(outer, inner, "load", target, "") if isinstance(step, Load) else copy_command(inner, outer, "store", target, "")]
         if isinstance(step, LoadParams):
             # nobody writes parameters, so all may have one address
@@ -149,11 +150,15 @@ class Pricer:
         tile = node.spec.tile(step.region)
         places = iter(where)
         inputs = [
-            view(graph.types[value], next(places) if buffer >= 0 else Location(Space.DRAM, self._homes[value]), tile.regions[position])
+            view(
+                graph.types[value], next(places) if buffer >= 0 else Location(Space.DRAM, self._homes[value]), tile.regions[position],
+                value in graph.bricks,
+            )
             for value, buffer, position in zip(node.activations, step.inputs, node.spec.activations, strict=True)
-        ]
+        ]  # fmt: skip
         made = next(places) if step.output >= 0 else Location(Space.DRAM, self._homes[node.output])
-        output = view(tile.spec.output, made) if step.alone else view(node.spec.output, made, step.region)
+        bricks = node.output in graph.bricks
+        output = view(tile.spec.output, made, bricks=bricks) if step.alone else view(node.spec.output, made, step.region, bricks)
         params = Operand.absent()
         if step.params >= 0:
             place = next(places)

@@ -147,6 +147,7 @@ class Schedule:
         capacity_bytes: SRAM that placement may use; 0: all that the machine has.
         fetch: for each parameter load, in the order of use, the number of the compute step in front of which it stands;
             empty: each at its use.
+        bricks: feature maps lie in bricks of channels where they can (`npuc.plan.bricks`).
         join_bytes: parameter loads that stand together travel as one transfer of at most so many bytes; 0: each alone.
         estimate_cycles: what the timing engine says.
         network_bound_cycles: no schedule is faster.
@@ -155,6 +156,7 @@ class Schedule:
 
     groups: tuple[GroupPlan, ...]
     fetch: tuple[int, ...] = ()
+    bricks: bool = False
     join_bytes: int = 0
     capacity_bytes: int = 0
     estimate_cycles: int = 0
@@ -176,11 +178,12 @@ class Schedule:
         known = {item.name for item in fields(cls)}
         try:
             content = _mapping(values, "the schedule")
-            rest = {key: _whole(content[key], key) for key in known & set(content) - {"groups", "fetch"}}
+            rest = {key: _whole(content[key], key) for key in known & set(content) - {"groups", "fetch", "bricks"}}
             groups = tuple(
                 _group(_mapping(group, f"group {number}"), number) for number, group in enumerate(_list(content["groups"], "groups"))
             )
-            return cls(groups=groups, fetch=_wholes(content.get("fetch", []), "fetch"), **rest)
+            bricks = _truth(content.get("bricks", False), "bricks")
+            return cls(groups=groups, fetch=_wholes(content.get("fetch", []), "fetch"), bricks=bricks, **rest)
         except KeyError as error:
             raise UserInputError(f"the schedule has no {error}", wanted="the form that --save-schedule writes") from error
         except ValueError as error:

@@ -58,8 +58,9 @@ LONG_PROGRAM = 4000
 # capacities whose plans compete at every larger capacity, where the effort is this
 RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(12)))
 LADDER_EFFORT = 3
-# steps of the program, all timed changes together
+# steps of the program, all timed changes together; twice as many where it has at most SHORT_PROGRAM: there a step costs least
 IMPROVING_STEPS = (0, 10_000, 80_000, 80_000)
+SHORT_PROGRAM = 100
 # and their number at most
 IMPROVING_TRIES = (0, 400, 2000, 2000)
 # of which so many at most are shared among the plans that changes begin from
@@ -342,7 +343,8 @@ def _climbed(groups: Groups, starts: Sequence[Result]) -> Result:
     from where fewer ended.
     """
     effort, length = groups.shared.options.effort, max(len(start.steps.steps) for start in starts)
-    tries = min(IMPROVING_STEPS[effort] // length, IMPROVING_TRIES[effort])
+    steps = IMPROVING_STEPS[effort] * (2 if length <= SHORT_PROGRAM else 1)
+    tries = min(steps // length, IMPROVING_TRIES[effort])
     first = min(FIRST_STEPS // length, FIRST_TRIES, tries)
     climbs = [Climb(groups, _with_joins(groups, start)) for start in (starts if first >= FEW_TRIES else starts[:1])]
     spent = sum(climb.go_on(first // (2 * len(climbs))) for climb in climbs)
@@ -480,6 +482,7 @@ def finish(pricer: Pricer, schedule: Schedule, steps: Steps, placement: Placemen
     """Time a placed schedule and write the figures into it."""
     price = pricer.price(steps, placement)
     schedule = schedule.with_result(
+        bricks=bool(pricer.graph.bricks),
         estimate_cycles=price.total_cycles,
         network_bound_cycles=pricer.network_bound_cycles,
         peak_sram_bytes=placement.peak_bytes,

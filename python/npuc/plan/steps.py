@@ -319,28 +319,26 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
     chunks = {index: channel_chunks(graph.nodes[index], parts, target) for index, parts in zip(group.nodes, group.chunks, strict=True)}
     streamed = dict(zip(group.nodes, group.stream, strict=True))
     held: dict[tuple[int, int], int] = {}
-    count = len(shape.stripes)
 
     def load(step: int) -> None:
         for value in inputs:
-            if value in shape.stripes[step].made:
-                region = with_rows(graph.types[value], *shape.stripes[step].made[value])
-                state.add(Load(value, region, place[value]), number, place[value])
+            if (appears := shape.rows_made(value, step)) is not None:
+                state.add(Load(value, with_rows(graph.types[value], *appears), place[value]), number, place[value])
 
     load(0)
-    for step, stripe in enumerate(shape.stripes):
-        ahead = group.ahead and step + 1 < count
+    for step in range(shape.count):
+        ahead = group.ahead and step + 1 < shape.count
         if step and not group.ahead:
             load(step)
         for index in group.nodes:
             node = graph.nodes[index]
-            if node.output not in stripe.made:
+            appears = shape.rows_made(node.output, step)
+            if appears is None:
                 continue
             if node.spec.is_view:
                 state.add(View(index, place[node.output]), number, place[node.output])
                 continue
-            low, high = stripe.made[node.output]
-            whole = with_rows(node.spec.output, low, high)
+            whole = with_rows(node.spec.output, *appears)
             scratch_bytes = node.spec.scratch_bytes(target)
             for part, chunk in enumerate(chunks[index]):
                 region = chunk_region(whole, chunk) if len(chunks[index]) > 1 else whole
@@ -369,9 +367,9 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
         if ahead:
             load(step + 1)
         for value in outside:
-            if value in stripe.made and value not in keep and value not in group.far:
-                region = with_rows(graph.types[value], *stripe.made[value])
-                state.add(Store(value, region, place[value]), number, place[value])
+            appears = shape.rows_made(value, step)
+            if appears is not None and value not in keep and value not in group.far:
+                state.add(Store(value, with_rows(graph.types[value], *appears), place[value]), number, place[value])
     for value in keep:
         state.kept[value] = place[value]
         if value in graph.outputs and value not in graph.resident:
@@ -386,7 +384,7 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
     resident = frozenset(value for value in entering(graph, group.nodes) if value in state.kept)
     shape = profile(state.footprints, group.nodes, group.stripe_rows, (), resident, group.ahead)
     # an input that lies in SRAM whole is loaded once
-    whole = len(shape.stripes) == 1
+    whole = shape.count == 1
     place: dict[int, int] = {}
     for part, chunk in enumerate(parts):
         again = part == 0 or not whole
@@ -398,25 +396,24 @@ def _expand_by_channels(state: _Expansion, number: int, group: GroupPlan) -> Non
 
         def load(step: int, place: dict[int, int] = place) -> None:
             for value in entering(graph, group.nodes):
-                if value in shape.stripes[step].made:
-                    region = with_rows(graph.types[value], *shape.stripes[step].made[value])
-                    state.add(Load(value, region, place[value]), number, place[value])
+                if (appears := shape.rows_made(value, step)) is not None:
+                    state.add(Load(value, with_rows(graph.types[value], *appears), place[value]), number, place[value])
 
         if again:
             load(0)
         if size:
             state.add(LoadParams((Part(node.index, part, 0, size),), params), number, params)
-        for step, stripe in enumerate(shape.stripes):
+        for step, appears in enumerate(shape.made[node.output]):
             if step and not group.ahead:
                 load(step)
-            low, high = stripe.made[node.output]
-            region = chunk_region(with_rows(node.spec.output, low, high), chunk)
+            assert appears is not None
+            region = chunk_region(with_rows(node.spec.output, *appears), chunk)
             tile = node.spec.tile(region).spec
             output = state.buffer(tile.output.bytes, node.name)
             scratch = state.buffer(tile.scratch_bytes(target), f"scratch of {node.name}") if tile.scratch_bytes(target) else -1
             compute = Compute(node.index, region, sources, output, part, params, scratch, alone=True)
             state.add(compute, number, *sources, output, params, scratch)
-            if group.ahead and step + 1 < len(shape.stripes):
+            if group.ahead and step + 1 < shape.count:
                 load(step + 1)
             state.add(Store(node.output, region, output, alone=True), number, output)
 

@@ -5,10 +5,12 @@ Footprints of the ops are composed over the group's graph, residual adds, branch
 Nothing is computed twice: what an earlier stripe made stays in a ring of rows.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from npuc.ops.base import Tile
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, rows, with_rows
+from npuc.targets.base import ceil_div
 
 
 class Footprints:
@@ -73,35 +75,133 @@ class Footprints:
 
 
 @dataclass(frozen=True)
-class Stripe:
-    """One step of a group.
-
-    Attributes:
-        made: value -> (low, high) rows that appear in this step (loaded or computed), empty ranges left out.
-        oldest: value -> lowest row that this step's readers need.
-    """
-
-    made: dict[int, tuple[int, int]]
-    oldest: dict[int, int]
-
-
-@dataclass(frozen=True)
 class Profile:
     """All stripes of a group and the ring capacity that each value needs.
 
     Attributes:
+        count: stripes.
+        made: value -> the rows (low, high) of it that each stripe loads or computes; None where there are none.
+        oldest: value -> the lowest row that the readers of each stripe need; None where nobody reads.
         capacity: value -> rows held at once (the whole extent where no ring is possible).
     """
 
-    stripes: tuple[Stripe, ...]
+    count: int
+    made: dict[int, tuple[tuple[int, int] | None, ...]]
+    oldest: dict[int, tuple[int | None, ...]]
     capacity: dict[int, int]
+
+    def rows_made(self, value: int, step: int) -> tuple[int, int] | None:
+        """The rows of a value that appear in a stripe; None where there are none."""
+        return self.made[value][step] if value in self.made else None
+
+
+@dataclass(frozen=True)
+class Tail:
+    """The last ops of a group in stripes, without the values that enter them.
+
+    A group is its tail with one op more in front: nothing behind that op changes, as long as the same values leave.
+
+    Attributes:
+        leaving: values that leave the group.
+        keep: values that stay whole, whoever needs them.
+        wanted: value -> one past the last row that each stripe needs; 0 where it needs none.
+        count, made, oldest, capacity: see `Profile`.
+    """
+
+    count: int
+    leaving: frozenset[int]
+    keep: frozenset[int]
+    wanted: dict[int, tuple[int, ...]]
+    made: dict[int, tuple[tuple[int, int] | None, ...]]
+    oldest: dict[int, tuple[int | None, ...]]
+    capacity: dict[int, int]
+
+    @classmethod
+    def of(cls, graph: Graph, leaving: Sequence[int], stripe_rows: int, keep: Sequence[int] = ()) -> "Tail":
+        """No op yet: what leaves, in stripes of `stripe_rows` rows of the tallest."""
+        heights = {value: rows(graph.types[value]) for value in leaving}
+        tallest = max(heights.values())
+        count = ceil_div(tallest, stripe_rows)
+        wanted = {}
+        for value, height in heights.items():
+            # equal heights follow the stripe height exactly; others keep pace in proportion
+            pace = [(step + 1) * stripe_rows if height == tallest else ceil_div(height * (step + 1), count) for step in range(count)]
+            wanted[value] = (*pace[:-1], height)
+        return cls(count, frozenset(leaving), frozenset(keep), wanted, {}, {}, {})
+
+    def behind(self, footprints: Footprints, node: Node) -> "Tail":
+        """With `node` in front."""
+        graph = footprints.graph
+        divisible, extent = footprints.divisible(node), rows(node.spec.output)
+        reads = {
+            value: (list(self.wanted.get(value, (0,) * self.count)), list(self.oldest.get(value, (None,) * self.count)))
+            for value in node.activations
+        }
+        made: list[tuple[int, int] | None] = []
+        done = 0
+        for step, until in enumerate(self.wanted.get(node.output, ())):
+            if until <= done:
+                made.append(None)
+                continue
+            high = until if divisible else extent
+            made.append((done, high))
+            for value, first, last in footprints.needs(node, done, high):
+                wanted, oldest = reads[value]
+                wanted[step] = max(wanted[step], last)
+                before = oldest[step]
+                oldest[step] = first if before is None else min(before, first)
+            done = high
+        keep = self.keep | {node.output, *node.activations} if node.spec.is_view else self.keep
+        tail = replace(
+            self,
+            keep=keep,
+            wanted={**self.wanted, **{value: tuple(wanted) for value, (wanted, _) in reads.items()}},
+            oldest={**self.oldest, **{value: tuple(oldest) for value, (_, oldest) in reads.items()}},
+        )
+        if not done:
+            return tail
+        held = tail.ring_rows(graph, node.output, made, 0)
+        return replace(tail, made={**self.made, node.output: tuple(made)}, capacity={**self.capacity, node.output: held})
+
+    def loads(self, graph: Graph, value: int, ahead: bool) -> tuple[tuple[tuple[int, int] | None, ...], int]:
+        """The rows of an entering value that appear in each stripe, and those held at once; `ahead` as for `profile`."""
+        found: list[tuple[int, int] | None] = []
+        done = 0
+        for until in self.wanted.get(value, (0,) * self.count):
+            found.append((done, until) if until > done else None)
+            done = max(done, until)
+        return tuple(found), self.ring_rows(graph, value, found, int(ahead)) if done else 0
+
+    def ring_rows(self, graph: Graph, value: int, made: Sequence[tuple[int, int] | None], ahead: int) -> int:
+        """Rows of a value held at once.
+
+        Args:
+            made: the rows that appear in each stripe.
+            ahead: stripes whose rows are there early.
+        """
+        extent = rows(graph.types[value])
+        if value in self.keep or self.count == 1 or graph.types[value].nhwc[0] > 1:
+            return extent
+        highs, lows = [], []
+        high = 0
+        for appears, oldest in zip(made, self.oldest.get(value, (None,) * self.count), strict=True):
+            start, high = appears or (high, high)
+            highs.append(high)
+            # what appears in a step lies in the ring together, also where nobody reads the first rows of it
+            lows.append(start if oldest is None else min(oldest, start))
+        for step in range(self.count - 2, -1, -1):
+            lows[step] = min(lows[step], lows[step + 1])
+        # what leaves is stored while the next stripe is made
+        late = 1 if value in self.leaving else 0
+        most = max(highs[min(step + ahead, self.count - 1)] - lows[max(step - late, 0)] for step in range(self.count))
+        return min(most, extent)
 
 
 def profile(
     footprints: Footprints,
     members: tuple[int, ...],
     stripe_rows: int,
-    keep: tuple[int, ...] = (),
+    keep: Sequence[int] = (),
     resident: frozenset[int] = frozenset(),
     ahead: bool = True,
 ) -> Profile:
@@ -113,72 +213,12 @@ def profile(
         ahead: rings of loaded values have room for the next stripe's rows.
     """
     graph = footprints.graph
-    outside = escaping(graph, members)
-    inputs = entering(graph, members)
-    tallest = max(rows(graph.types[value]) for value in outside)
-    count = -(-tallest // stripe_rows)
-    done: dict[int, int] = {}
-    stripes = []
-    for step in range(count):
-        needed = {value: -(-rows(graph.types[value]) * (step + 1) // count) for value in outside}
-        if step + 1 < count and count > 1:
-            # equal heights follow the stripe height exactly; others keep pace in proportion
-            needed = {
-                value: min(rows(graph.types[value]), (step + 1) * stripe_rows) if rows(graph.types[value]) == tallest else wanted
-                for value, wanted in needed.items()
-            }
-        made: dict[int, tuple[int, int]] = {}
-        oldest: dict[int, int] = {}
-        for index in reversed(members):
-            node = graph.nodes[index]
-            before, until = done.get(node.output, 0), needed.get(node.output, 0)
-            if until <= before:
-                continue
-            if not footprints.divisible(node):
-                until = rows(node.spec.output)
-            made[node.output] = (before, until)
-            for value, low, high in footprints.needs(node, before, until):
-                needed[value] = max(needed.get(value, 0), high)
-                oldest[value] = min(oldest.get(value, low), low)
-        for value in inputs:
-            before, until = done.get(value, 0), needed.get(value, 0)
-            if until > before and value not in resident:
-                made[value] = (before, until)
-        done.update({value: high for value, (_, high) in made.items()})
-        stripes.append(Stripe(made, oldest))
-    return Profile(tuple(stripes), _capacities(footprints, members, tuple(stripes), keep, inputs if ahead else (), outside))
-
-
-def _capacities(footprints: Footprints, members, stripes: tuple[Stripe, ...], keep, fetched_ahead, outside) -> dict[int, int]:
-    graph = footprints.graph
-    whole = set(keep)
-    for index in members:
-        node = graph.nodes[index]
-        if node.spec.is_view:
-            whole.update((node.output, *node.activations))
-    found: dict[int, int] = {}
-    for value in {value for stripe in stripes for value in stripe.made}:
-        extent = rows(graph.types[value])
-        if value in whole or len(stripes) == 1 or graph.types[value].nhwc[0] > 1:
-            found[value] = extent
-            continue
-        ahead = 1 if value in fetched_ahead else 0
-        stored = value in outside
-        highs, lows = [], []
-        high = 0
-        for stripe in stripes:
-            start, stop = stripe.made.get(value, (high, high))
-            high = stop
-            highs.append(high)
-            low = stripe.oldest.get(value, high)
-            # what appears in a step lies in the ring together, also where nobody reads the first rows of it
-            lows.append(min(low, start))
-        for step in range(len(stripes) - 2, -1, -1):
-            lows[step] = min(lows[step], lows[step + 1])
-        most = 0
-        for step in range(len(stripes)):
-            top = highs[min(step + ahead, len(stripes) - 1)]
-            bottom = lows[max(step - 1, 0)] if stored else lows[step]
-            most = max(most, top - bottom)
-        found[value] = min(most, extent)
-    return found
+    tail = Tail.of(graph, escaping(graph, members), stripe_rows, keep)
+    for index in reversed(members):
+        tail = tail.behind(footprints, graph.nodes[index])
+    made, capacity = dict(tail.made), dict(tail.capacity)
+    for value in entering(graph, members):
+        loads, held = tail.loads(graph, value, ahead)
+        if value not in resident and held:
+            made[value], capacity[value] = loads, held
+    return Profile(tail.count, made, tail.oldest, capacity)

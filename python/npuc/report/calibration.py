@@ -2,8 +2,8 @@
 """Holds the parity presets against their public estimator: every layer alone, with Vela's own block, order, memories and weight bytes,
 must cost at least what Vela reports for it. Nothing is compared before that holds.
 
-Vela pads channels in bricks of 16 where it stores feature maps so; a layer here gets the padded channels, because they are traffic and
-work that Vela's figures contain. Weights that Vela brings to SRAM come by DMA, slice by slice, and the layer runs slice by slice. Scales
+Vela pads channels to bricks of 16 where it stores feature maps so; a layer here lies in bricks too and gets the padded channels, because
+they are traffic and work that Vela's figures contain. Weights that Vela brings to SRAM come by DMA, slice by slice, and the layer runs slice by slice. Scales
 are read where Vela counts them, off-chip. The timing engine adds it up.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from npuc import targets
 from npuc.errors import DoesNotFit
-from npuc.isa.base import Command, DType, Instruction, Operand, Space
+from npuc.isa.base import BRICK, Command, DType, Instruction, Operand, Space
 from npuc.isa.blocks import LoopOrder
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.depthwise_conv2d import DepthwiseConv2d
@@ -23,6 +23,8 @@ from npuc.isa.microblocks import best_block, block_cost
 from npuc.isa.pool import Pool, PoolKind
 from npuc.isa.reduce import Reduce, ReduceKind
 from npuc.isa.table import Table
+from npuc.ops.base import TensorType
+from npuc.plan.commands import Location, view
 from npuc.plan.synchronize import synchronize
 from npuc.report.vela import Layer
 from npuc.targets.base import MicroBlockArray, Target
@@ -63,9 +65,9 @@ class Row:
 
 def _view(shape: tuple[int, ...], bits: int, on_chip: int, bricks: int, base: int) -> Operand:
     height, width, channels = shape
-    depth = -(-channels // 16) * 16 if bricks else channels
+    depth = -(-channels // BRICK) * BRICK if bricks else channels
     space = Space.SRAM if on_chip else Space.DRAM
-    return Operand.dense(space, base, (1, height, width, depth), _DTYPES[bits])
+    return view(TensorType((1, height, width, depth), _DTYPES[bits].name.lower()), Location(space, base), bricks=bool(bricks))
 
 
 def _kind(layer: Layer) -> str:
@@ -81,7 +83,8 @@ def _instruction(layer: Layer, target: Target, out_channels: int, weights: Opera
     ifm = _view(layer.ifm, layer.ifm_bits, layer.ifm_on_chip, layer.ifm_bricks, 0)
     ofm = _view(layer.ofm, layer.ofm_bits, layer.ofm_on_chip, layer.ofm_bricks, 1 << 28)
     if out_channels != layer.ofm[2]:
-        ofm = replace(ofm, shape=(*ofm.shape[:3], out_channels))
+        whole = out_channels > BRICK and out_channels % BRICK == 0
+        ofm = replace(ofm, shape=(*ofm.shape[:3], out_channels), brick_stride=ofm.brick_stride if whole else 0)
     table = Operand.dense(Space.SRAM, 1 << 29, (1, 1, 1, _TABLE_BYTES[layer.ofm_bits])) if layer.fused == "table" else Operand.absent()
     height, width, channels = layer.block
     if layer.op in ("Conv2D", "FullyConnected"):

@@ -295,8 +295,8 @@ class _Checker:
 
 
 def _same_bytes(left: Operand, right: Operand) -> bool:
-    return (left.base, left.shape, left.strides, left.dtype, left.wrap_rows, left.first_row) == (
-        right.base, right.shape, right.strides, right.dtype, right.wrap_rows, right.first_row,
+    return (left.base, left.shape, left.strides, left.dtype, left.wrap_rows, left.first_row, left.brick_stride) == (
+        right.base, right.shape, right.strides, right.dtype, right.wrap_rows, right.first_row, right.brick_stride,
     )  # fmt: skip
 
 

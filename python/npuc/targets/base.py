@@ -113,6 +113,11 @@ class SpatialArray:
         return self._pixels(out[0], out[1], block) * channels * kernel[0] * kernel[1]
 
     @property
+    def bricks(self) -> bool:
+        """Feature maps in bricks of channels: these machines know the order N, H, W, C alone."""
+        return False
+
+    @property
     def decoded_weights(self) -> int:
         """Compressed weights decoded a cycle: these machines take weights as they are."""
         return 0
@@ -154,7 +159,13 @@ class MicroBlockArray:
 
     @property
     def granule(self) -> Block:
-        return self.ublock
+        """Block extents that waste nothing; feature maps are stored in 16 channels at a time, so a depth of fewer halves a brick."""
+        return *self.ublock[:2], 16
+
+    @property
+    def bricks(self) -> bool:
+        """Feature maps may lie in bricks of 16 channels."""
+        return True
 
     @property
     def activation_steps(self) -> Mapping[int, int]:

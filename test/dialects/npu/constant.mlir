@@ -3,7 +3,7 @@
 
 func.func @well_formed() -> tensor<2x2xi8> {
   %y = "npu.constant"() {value = dense<[[1, 2], [3, -4]]> : tensor<2x2xi8>} : () -> tensor<2x2xi8>
-  %placed = "npu.constant"() {value = dense<5> : tensor<2x2xi8>} : () -> tensor<2x2xi8, #npu.space<"dram", 64, 0>>
+  %placed = "npu.constant"() {value = dense<5> : tensor<2x2xi8>} : () -> tensor<2x2xi8, #npu.space<"dram", 64, 0, "nhwc">>
   return %y : tensor<2x2xi8>
 }
 

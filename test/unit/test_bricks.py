@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bricks of channels: what an operand in them reads and writes, which values lie in them, and that no result depends on it."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import npuc
+from npuc import targets
+from npuc.errors import InternalError
+from npuc.isa.base import BRICK, Command, Operand, Space
+from npuc.isa.elementwise import Elementwise, ElementwiseKind
+from npuc.isa.encoding import decode, disassemble_operand, encode
+from npuc.isa.legality import Legality
+from npuc.isa.microblocks import Layout
+from npuc.ops._views import part, permuted
+from npuc.ops.base import TensorType
+from npuc.ops.concat import Concat
+from npuc.ops.slice import Slice
+from npuc.plan.bricks import in_bricks
+from npuc.plan.commands import Location, view
+from npuc.runtime import load
+from samples.plans import Drawing, i8
+
+U55 = targets.get("u55-256")
+KIND = TensorType((2, 5, 3, 48), "i8")
+
+
+def bricked(values: np.ndarray) -> np.ndarray:
+    """The bytes of [N, H, W, C] with the channels of each row in bricks, by numpy's own transposition."""
+    n, height, width, channels = values.shape
+    return np.ascontiguousarray(values.reshape(n, height, width, channels // BRICK, BRICK).transpose(0, 1, 3, 2, 4))
+
+
+@pytest.mark.parametrize("dtype", ["i8", "i16", "i32"])
+def test_an_operand_reads_and_writes_bricks(dtype):
+    kind = replace(KIND, dtype=dtype)
+    values = np.random.default_rng(0).integers(-100, 100, kind.shape).astype(dtype.replace("i", "int"))
+    memory = np.zeros(kind.bytes, np.uint8)
+    where = view(kind, Location(Space.SRAM, 0), bricks=True)
+    where.write(memory, values)
+    np.testing.assert_array_equal(memory, bricked(values).view(np.uint8).ravel())
+    np.testing.assert_array_equal(where.read(memory), values)
+
+
+def test_a_region_is_where_the_whole_has_it():
+    values = np.random.default_rng(1).integers(-100, 100, KIND.shape).astype(np.int8)
+    memory = bricked(values).view(np.uint8).ravel()
+    for channels in ((0, 48), (16, 32), (32, 16), (20, 7), (0, 3)):
+        region = ((1, 1), (1, 3), (1, 2), channels)
+        cut = values[1:2, 1:4, 1:3, channels[0] : sum(channels)]
+        np.testing.assert_array_equal(view(KIND, Location(Space.SRAM, 0), region, bricks=True).read(memory), cut)
+        whole = view(KIND, Location(Space.SRAM, 0), region[:3] + ((0, 48),), bricks=True)
+        np.testing.assert_array_equal(part(whole, 3, *channels).read(memory), cut)
+
+
+def test_channels_that_cut_through_bricks_are_refused():
+    whole = view(KIND, Location(Space.SRAM, 0), bricks=True)
+    with pytest.raises(InternalError, match="cut through bricks"):
+        part(whole, 3, 8, 16)
+    with pytest.raises(InternalError, match="cuts through bricks"):
+        view(KIND, Location(Space.SRAM, 0), ((0, 2), (0, 5), (0, 3), (0, 24)), bricks=True)
+    with pytest.raises(InternalError, match="in bricks cannot change place"):
+        permuted(whole, (0, 1, 3, 2))
+
+
+def test_rows_in_a_ring_of_bricks():
+    kind = TensorType((1, 6, 3, 32), "i8")
+    values = np.random.default_rng(2).integers(-100, 100, kind.shape).astype(np.int8)
+    ring = np.zeros(4 * 3 * 32, np.uint8)
+    for rows in ((0, 4), (4, 2)):
+        region = ((0, 1), rows, (0, 3), (0, 32))
+        view(kind, Location(Space.SRAM, 0, 4), region, bricks=True).write(ring, values[:, rows[0] : sum(rows)])
+    np.testing.assert_array_equal(view(kind, Location(Space.SRAM, 0, 4), ((0, 1), (2, 4), (0, 3), (0, 32)), bricks=True).read(ring), values[:, 2:])
+
+
+def test_extents_are_the_bytes_that_are_read():
+    for region in (KIND.whole, ((0, 2), (1, 2), (1, 1), (16, 32)), ((1, 1), (0, 5), (0, 2), (32, 16))):
+        where = view(KIND, Location(Space.SRAM, 0), region, bricks=True)
+        touched = np.zeros(KIND.bytes, bool)
+        for extent in where.extents():
+            for start in extent.run_starts():
+                touched[start : start + extent.run_bytes] = True
+        marked = np.zeros(KIND.bytes, np.uint8)
+        where.write(marked, np.ones(where.shape, np.int8))
+        np.testing.assert_array_equal(touched, marked.astype(bool))
+        low, high = where.reach()
+        assert (low, high) == (touched.argmax(), KIND.bytes - touched[::-1].argmax())
+
+
+def test_a_tensor_that_gains_nothing_keeps_its_order():
+    for shape in ((1, 4, 4, 16), (1, 4, 1, 32), (1, 4, 4, 24)):
+        kind = TensorType(shape, "i8")
+        assert view(kind, Location(Space.SRAM, 0), bricks=True) == view(kind, Location(Space.SRAM, 0))
+
+
+def test_blocks_in_bricks_are_contiguous_over_their_columns():
+    """What the estimator of the parity machines says: 16 channels of the block's columns; a core more writes as many more."""
+    layout = Layout.of(view(TensorType((1, 8, 8, 64), "i8"), Location(Space.SRAM, 0), bricks=True))
+    width, depth = np.array([8, 4]), np.array([32, 64])
+    assert layout.read_run(width, depth).tolist() == [128, 64]
+    assert layout.write_run(width, depth, 2).tolist() == [256, 128]
+    assert Layout.of(view(TensorType((1, 8, 8, 64), "i8"), Location(Space.SRAM, 0))).write_run(width, depth, 2).tolist() == [32, 32]
+
+
+def copy_of(where: Operand) -> Command:
+    plain = Operand.dense(Space.SRAM, 1024, where.shape)
+    return Command(Elementwise(kind=ElementwiseKind.COPY, a=where, ofm=plain), "core", "layer")
+
+
+def test_a_program_holds_them_and_machines_without_them_refuse():
+    where = view(replace(KIND, shape=(1, 5, 3, 48)), Location(Space.SRAM, 64), bricks=True)
+    data = encode([copy_of(where)], U55.queue_names, ["layer"])
+    sizes = {Space.SRAM: 1 << 16, Space.DRAM: 1 << 16}
+    (found,) = decode(data, U55.queue_names, ["layer"], U55, sizes)
+    assert found == copy_of(where)
+    assert disassemble_operand(where).endswith("strides(720,144,16,1) bricks(48)")
+    edge = targets.get("edge-256")
+    assert any("does not know" in problem for problem in Legality(edge, sizes).problems(replace(copy_of(where), queue="vector")))
+
+
+@pytest.mark.parametrize(
+    "change", [{"shape": (1, 5, 3, 24)}, {"strides": (720, 144, 16, 2)}, {"brick_stride": -48}, {"brick_stride": 1 << 31}, {"brick_stride": 1 << 20}]
+)
+def test_bricks_that_are_none_are_refused(change):
+    where = replace(view(replace(KIND, shape=(1, 5, 3, 48)), Location(Space.SRAM, 64), bricks=True), **change)
+    assert list(Legality(U55, {Space.SRAM: 1 << 16, Space.DRAM: 1 << 16}).problems(copy_of(where)))
+
+
+def test_values_between_ops_that_take_bricks_lie_in_them():
+    """Not what the host brings or takes, nor what is too shallow, nor what a view reads."""
+    drawing = Drawing()
+    x = drawing.input(i8(1, 8, 8, 32))
+    y = drawing.conv(x, 32)
+    z = drawing.conv(y, 16)
+    u = drawing.conv(z, 48)
+    v = drawing.reshape(u, 1, 4, 16, 48)
+    w = drawing.conv(v, 32)
+    graph = drawing.graph(w)
+    assert in_bricks(graph, U55).bricks == {y}
+    assert in_bricks(graph, targets.get("edge-256")).bricks == frozenset()
+
+
+def test_an_op_that_cuts_channels_takes_no_bricks_unless_they_are_whole():
+    deep, shallow = i8(1, 4, 4, 32), i8(1, 4, 4, 24)
+    assert Concat.of(deep, deep, axis=3).takes_bricks
+    assert not Concat.of(deep, shallow, axis=3).takes_bricks
+    assert Concat.of(shallow, shallow, axis=1).takes_bricks
+    assert Slice.of(deep, starts=(0, 1, 0, 0), sizes=(1, 2, 4, 32), strides=(1, 1, 1, 1)).takes_bricks
+    assert not Slice.of(deep, starts=(0, 0, 0, 0), sizes=(1, 4, 4, 16), strides=(1, 1, 1, 1)).takes_bricks
+
+
+def network():
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            conv = torch.nn.Conv2d
+            self.stem, self.expand = conv(3, 32, 3, 2, 1), conv(32, 96, 1)
+            self.depthwise, self.project = conv(96, 96, 3, 1, 1, groups=96), conv(96, 32, 1)
+            self.pool, self.last = torch.nn.MaxPool2d(2), conv(64, 48, 3, padding=1)
+
+        def forward(self, x):
+            x = self.stem(x).relu()
+            y = x + self.project(self.depthwise(self.expand(x).relu()).relu())
+            return self.last(torch.cat([self.pool(x), self.pool(y)], 1)).mean((2, 3))
+
+    return Net().eval(), torch.randn(4, 1, 3, 32, 32)
+
+
+@pytest.mark.parametrize(("target", "kib"), [("u55-128", 48), ("u65-512-dram", 24)])
+def test_a_network_in_bricks_computes_the_same(target, kib, tmp_path):
+    """Both engines, the module after every pass, and the same program without them."""
+    model, samples = network()
+    plain = npuc.compile(model, (samples[0],), calibration=[(x,) for x in samples], target=target, sram_kib=kib, without=["bricks"])
+    saved = tmp_path / "schedule.json"
+    made = npuc.compile(model, (samples[0],), calibration=[(x,) for x in samples], target=target, sram_kib=kib, validate=True)
+    saved.write_text(json.dumps(made.schedule))
+    views = [value for command in commands(made) for value in vars(command.instruction).values() if isinstance(value, Operand)]
+    assert any(one.brick_stride for one in views)
+    assert not any(isinstance(value, Operand) and value.brick_stride for command in commands(plain) for value in vars(command.instruction).values())
+    x = samples[1].numpy()
+    truth = plain.run(x)
+    for engine in ("numpy", "auto"):
+        np.testing.assert_array_equal(load(made.program, engine).run(x), truth)
+    again = npuc.compile(model, (samples[0],), calibration=[(x,) for x in samples], target=target, sram_kib=kib, schedule=saved)
+    assert again.program.to_bytes() == made.program.to_bytes()
+
+
+def commands(compiled):
+    return [command for segment in compiled.program.segments if hasattr(segment, "commands") for command in segment.commands]
