@@ -170,8 +170,8 @@ def place(rng, spec: OpSpec, inputs, target: Target):
 def touched(size, views):
     """bool [size]: bytes that any of the views covers."""
     mask = np.zeros(size, bool)
-    for view in views:
-        for extent in view.extents():
+    for one in views:
+        for extent in one.extents():
             for start in extent.run_starts():
                 mask[start : start + extent.run_bytes] = True
     return mask

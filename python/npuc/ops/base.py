@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self, get_args, get_origin
 
 import numpy as np
 
-from npuc.isa.base import DType, Instruction, Operand, Shape4
+from npuc.isa.base import Instruction, Operand, Shape4
 from npuc.targets.base import Target
 
 NUMPY_DTYPES = {

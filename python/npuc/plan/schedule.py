@@ -147,8 +147,8 @@ class Schedule:
         capacity_bytes: SRAM that placement may use; 0: all that the machine has.
         fetch: for each parameter load, in the order of use, the number of the compute step in front of which it stands;
             empty: each at its use.
-        bricks: feature maps lie in bricks of channels where they can (`npuc.plan.bricks`).
         join_bytes: parameter loads that stand together travel as one transfer of at most so many bytes; 0: each alone.
+        bricks: feature maps lie in bricks of channels where they can (`npuc.plan.bricks`).
         estimate_cycles: what the timing engine says.
         network_bound_cycles: no schedule is faster.
         peak_sram_bytes, live_sram_bytes: the placement's top, and the bound that live ranges give.
@@ -156,9 +156,9 @@ class Schedule:
 
     groups: tuple[GroupPlan, ...]
     fetch: tuple[int, ...] = ()
-    bricks: bool = False
     join_bytes: int = 0
     capacity_bytes: int = 0
+    bricks: bool = False
     estimate_cycles: int = 0
     network_bound_cycles: int = 0
     peak_sram_bytes: int = 0
