@@ -10,7 +10,7 @@
 // RUN: sed 's/8x4x8x/8x400x8x/g' %s | not npu-opt - --npu-set-target="name=edge-256 sram-kib=4" --npu-schedule 2>&1 | FileCheck %s --check-prefix=REFUSED
 
 // Both ops in one group and, where they fit, in one stripe; the function keeps its ops.
-// CHECK: npu.schedule = #npu.schedule<{array_cycles = 72 : i64, capacity_bytes = 524288 : i64, compulsory_bytes = 1168 : i64, estimate_cycles = [[#]] : i64
+// CHECK: npu.schedule = #npu.schedule<{array_cycles = 72 : i64, bricks = false, capacity_bytes = 524288 : i64, compulsory_bytes = 1168 : i64, estimate_cycles = [[#]] : i64
 // CHECK-SAME: groups = [{{{.*}}nodes = [0, 1]{{.*}}stripe_rows = 8 : i64}]
 // CHECK-SAME: layers = [{{{.*}}macs = 18432 : i64, name = "stem.conv", op = "conv2d"}
 // CHECK-SAME: network_bound_cycles = 146 : i64
