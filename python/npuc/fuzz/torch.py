@@ -206,7 +206,7 @@ def _factored(rng: np.random.Generator, elements: int, rank: int) -> tuple[int, 
 _LAYERS = (
     "conv", "conv", "conv_bn_relu", "conv_bn_relu", "depthwise", "conv_transpose", "conv_transpose", "conv1d", "linear", "linear",
     "function", "function", "function", "prelu", "prelu", "prelu", "add", "add", "sub", "sub", "mul", "mul", "matmul", "matmul", "cat", "cat", "max_pool",
-    "avg_pool", "global_pool", "global_pool", "amax", "softmax", "log_softmax", "upsample", "upsample", "permute", "reshape", "flatten", "slice", "pad",
-    "shuffle",
+    "avg_pool", "avg_pool", "global_pool", "global_pool", "amax", "softmax", "log_softmax", "upsample", "upsample", "permute", "reshape", "flatten",
+    "slice", "pad", "shuffle",
 )  # fmt: skip
 _OF_IMAGES = ("conv", "conv_bn_relu", "depthwise", "conv_transpose", "max_pool", "avg_pool", "global_pool", "amax", "upsample", "pad", "shuffle")

@@ -340,12 +340,11 @@ def table(net: TosaNet) -> ir.Value:
     return net.tosa("table", x, net.constant(net.array(TensorType((256,), "i8"))), output=net.type(x))
 
 
-@draw(13)
+@draw(14)
 def binary(net: TosaNet) -> ir.Value:
-    name = net.pick(
-        "add", "sub", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "greater", "greater_equal", "logical_and",
-        "logical_or", "logical_xor",
-    )  # fmt: skip
+    # values of i1 are rare, and an op on them more so than on others
+    logic = ("logical_and", "logical_or", "logical_xor") * 2
+    name = net.pick("add", "sub", "maximum", "minimum", "bitwise_and", "bitwise_or", "bitwise_xor", "equal", "greater", "greater_equal", *logic)
     dtypes = ("i1",) if name.startswith("logical") else ("i8", "i16", "i32") if name.startswith("bitwise") else ("i32",)
     a = net.value(*dtypes)
     b = net.level(a)
