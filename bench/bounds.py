@@ -121,13 +121,13 @@ def reachable_cycles(graphs: list[Graph], target: Target) -> int:
     queues = dict.fromkeys(target.queue_names, 0)
     for graph in graphs:
         for node in (node for node in graph.nodes if not node.spec.is_view):
-            inputs = [view(graph.types[value], Location(Space.SRAM, 0)) for value in node.activations]
+            inputs = [view(graph.types[value], Location(Space.SRAM, 0), bricks=value in graph.bricks) for value in node.activations]
             params = blob(Location(Space.SRAM, 0), min(graph.moved_bytes(node), node.spec.param_bytes()))
             scratch = blob(Location(Space.SRAM, 0), node.spec.scratch_bytes(target))
-            output = view(node.spec.output, Location(Space.SRAM, 0))
+            output = view(node.spec.output, Location(Space.SRAM, 0), bricks=node.output in graph.bricks)
             for command in compute_commands(node.spec, inputs, output, params, scratch, target, node.name):
                 queues[command.queue] += command.instruction.cycles(target)
-    return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes() for graph in graphs)))
+    return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes(target) for graph in graphs)))
 
 
 def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, target: Target, schedule: str = "npu-schedule") -> Row:

@@ -26,6 +26,7 @@ from npuc.dialects.npu.dialect import Npu
 from npuc.numerics.rescale import Rescale
 
 _RESCALE_FIELDS = tuple(field.name for field in fields(Rescale))
+LAYOUTS = ("nhwc", "bricks")
 _I64 = range(-(1 << 63), 1 << 63)
 
 Value = TypeVar("Value")
@@ -203,7 +204,10 @@ def _read_rescale(attribute: RescaleAttr) -> Rescale:
 
 @read_once
 def _read_space(attribute: SpaceAttr) -> Placement:
-    return Placement(*map(from_attr, attribute.params))
+    found = Placement(*map(from_attr, attribute.params))
+    if found.layout not in LAYOUTS:
+        raise ValueError(f"is {attribute}, wanted a layout of {' or '.join(LAYOUTS)}")
+    return found
 
 
 def _read_target(attribute: TargetAttr) -> TargetRef:

@@ -2,7 +2,7 @@
 // A list of commands that is executed without Python: checked once, run as often as wanted.
 //
 // A descriptor is what a command's fields hold, as i64: opcode, count of the numbers that follow, then the fields in the order of
-// `layouts()`, an operand as 18 numbers. What this engine does not know, or finds unsound, it leaves to its caller: `run` stops
+// `layouts()`, an operand as 19 numbers. What this engine does not know, or finds unsound, it leaves to its caller: `run` stops
 // before such a command, and the caller gives it its effect. Under opcode -1 the numbers are triples of what the command writes:
 // space, first byte, one past the last.
 #pragma once

@@ -79,18 +79,22 @@ void Plan::write_values(const View &ofm, const Memories &memories, std::int64_t 
       to[k] = static_cast<std::uint8_t>(values[k]);
     return;
   }
-  for (std::int64_t x = 0; x < ofm.w; ++x, to += ofm.stride_w)
-    for (std::int64_t c = 0; c < ofm.c; ++c) {
-      std::uint8_t *element = to + ofm.channel(c);
-      const std::int32_t value = *values++;
-      const auto narrow = static_cast<std::int16_t>(value);
-      if (ofm.dtype == dtype_i8)
-        *element = static_cast<std::uint8_t>(value);
-      else if (ofm.dtype == dtype_i16)
-        std::memcpy(element, &narrow, sizeof narrow);
-      else
-        std::memcpy(element, &value, sizeof value);
-    }
+  const std::int64_t most = ofm.brick_stride ? brick : ofm.c;
+  for (std::int64_t done = 0; done < ofm.c; done += most) {
+    std::uint8_t *pixel = to + ofm.channel(done);
+    for (std::int64_t x = 0; x < ofm.w; ++x, pixel += ofm.stride_w)
+      for (std::int64_t c = 0; c < most; ++c) {
+        std::uint8_t *element = pixel + c * ofm.stride_c;
+        const std::int32_t value = values[x * ofm.c + done + c];
+        const auto narrow = static_cast<std::int16_t>(value);
+        if (ofm.dtype == dtype_i8)
+          *element = static_cast<std::uint8_t>(value);
+        else if (ofm.dtype == dtype_i16)
+          std::memcpy(element, &narrow, sizeof narrow);
+        else
+          std::memcpy(element, &value, sizeof value);
+      }
+  }
 }
 
 void Plan::elementwise(const Command &command, const Memories &memories) {

@@ -80,6 +80,17 @@ void copy_row(const std::uint8_t *from, const Line &source, std::uint8_t *to, co
     copy_pixels(from, source.stride_w, source.stride_c, to, target.stride_w, target.stride_c, width, std::min(most, channels - done), size);
 }
 
+// The pixels of a row without padding, as i32; brick by brick where it lies so.
+void read_pixels(const View &view, const std::uint8_t *from, std::int32_t *to) {
+  const std::int64_t most = view.brick_stride ? brick : view.c;
+  for (std::int64_t done = 0; done < view.c; done += most) {
+    const std::uint8_t *pixel = from + view.channel(done);
+    for (std::int64_t x = 0; x < view.w; ++x, pixel += view.stride_w)
+      for (std::int64_t c = 0; c < most; ++c)
+        to[x * view.c + done + c] = load(pixel + c * view.stride_c, view.dtype);
+  }
+}
+
 } // namespace
 
 Range range_of(const View &view) {
@@ -153,9 +164,8 @@ void read_row(const View &view, const Memories &memories, std::int64_t i, std::i
       to[x] = bytes[x];
     to += view.w * view.c;
   } else {
-    for (std::int64_t x = 0; x < view.w; ++x, from += view.stride_w)
-      for (std::int64_t c = 0; c < view.c; ++c)
-        *to++ = load(from + view.channel(c), view.dtype);
+    read_pixels(view, from, to);
+    to += view.w * view.c;
   }
   std::fill_n(to, view.right * view.c, pad);
 }
@@ -163,10 +173,8 @@ void read_row(const View &view, const Memories &memories, std::int64_t i, std::i
 void read_all(const View &view, const Memories &memories, std::int32_t *to) {
   for (std::int64_t i = 0; i < view.n; ++i)
     for (std::int64_t y = 0; y < view.h; ++y) {
-      const std::uint8_t *from = view.row(memories, i, y);
-      for (std::int64_t x = 0; x < view.w; ++x)
-        for (std::int64_t c = 0; c < view.c; ++c)
-          *to++ = load(from + x * view.stride_w + view.channel(c), view.dtype);
+      read_pixels(view, view.row(memories, i, y), to);
+      to += view.w * view.c;
     }
 }
 
@@ -230,13 +238,14 @@ Pixels::Pixels(const View &source, const Memories &all, std::int64_t channels, s
   for (std::int64_t i = 0; i < source.n; ++i)
     for (std::int64_t y = 0; y < source.h; ++y) {
       const std::uint8_t *from = source.row(all, i, y);
+      if (repeat == 1) {
+        copy_row(from, Line(source), reinterpret_cast<std::uint8_t *>(to), Line(pitch, 1), source.w, source.c, 1);
+        to += source.w * pitch;
+        continue;
+      }
       for (std::int64_t x = 0; x < source.w; ++x, from += source.stride_w, to += pitch)
-        if (repeat == 1 && source.dense_channels())
-          std::memcpy(to, from, static_cast<std::size_t>(source.c));
-        else
-          for (std::int64_t c = 0; c < source.c; ++c)
-            for (std::int64_t r = 0; r < repeat; ++r)
-              to[c * repeat + r] = static_cast<std::int8_t>(from[source.channel(c)]);
+        for (std::int64_t c = 0; c < source.c; ++c)
+          std::memset(to + c * repeat, from[source.channel(c)], static_cast<std::size_t>(repeat));
     }
 }
 

@@ -18,15 +18,15 @@ constexpr std::size_t prune_every = 128;
 
 // Rows of a view without a wrap, contiguous inner dimensions folded into one run.
 Extent merged(std::int64_t start, const View &view, std::int64_t rows) {
+  // the channels of a brick are neighbours
   const bool bricks = view.brick_stride != 0;
-  std::array<std::pair<std::int64_t, std::int64_t>, 5> inner_first{{{view.stride_c, bricks ? brick : view.c},
+  std::array<std::pair<std::int64_t, std::int64_t>, 4> inner_first{{{bricks ? view.brick_stride : view.stride_c, bricks ? view.c / brick : view.c},
                                                                       {view.stride_w, view.w},
                                                                       {view.stride_h, rows},
-                                                                      {view.stride_n, view.n},
-                                                                      {view.brick_stride, bricks ? view.c / brick : 1}}};
+                                                                      {view.stride_n, view.n}}};
   std::stable_sort(inner_first.begin(), inner_first.end(),
                    [](const auto &left, const auto &right) { return std::abs(left.first) < std::abs(right.first); });
-  std::int64_t run = view.element(), counts[Extent::dimensions] = {1, 1, 1, 1}, strides[Extent::dimensions] = {};
+  std::int64_t run = view.element() * (bricks ? brick : 1), counts[Extent::dimensions] = {1, 1, 1, 1}, strides[Extent::dimensions] = {};
   std::size_t kept = 0;
   for (const auto &[stride, extent] : inner_first) {
     if (extent == 1 || !stride)

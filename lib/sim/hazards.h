@@ -17,7 +17,7 @@ struct Ground {
 inline constexpr std::int64_t hazard_head = 6;
 
 // A row is: queue, semaphore (-1: work), value (-1: signal), 1 where a result may land on its own input, count of operands read and
-// written, and 18 numbers of each operand.
+// written, and 19 numbers of each operand.
 //
 // True where every access is proved ordered, inside its memory and of bytes that hold a value; `written` then says what holds one at
 // the end. False where something is wrong or out of this function's range: `written` is spoilt, and the caller looks closer.

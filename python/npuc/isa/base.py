@@ -102,7 +102,9 @@ def _stride_length(dimension: tuple[int, int]) -> int:
 
 
 def _merge(start: int, element_bytes: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Extent:
-    """Fold contiguous inner dimensions into one run."""
+    """Fold contiguous inner dimensions into one run; the first four dimensions are N, H, W and C or bricks, a fifth is a run already."""
+    if len(shape) > 4:
+        element_bytes, shape, strides = element_bytes * shape[4], shape[:4], strides[:4]
     run, counts, kept = element_bytes, [], []
     dims = [(stride, extent) for extent, stride in zip(shape, strides, strict=True) if extent != 1 and stride]
     # nearly always each dimension's stride is longer than those of the dimensions in it

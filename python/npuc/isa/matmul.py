@@ -65,8 +65,8 @@ class Matmul(BlockedInstruction):
         """Machines whose array takes constant weights alone: for each column of b a product with every row of a, then a sum over it."""
         _, batch, rows, depth = self.a.shape
         products = Operand.dense(self.a.space, 0, (1, 1, rows, depth), DType.I32)
-        row = replace(self.b, shape=(1, 1, rows, depth), strides=(0, 0, 0, self.b.strides[2]))
-        column = replace(self.ofm, shape=(1, 1, rows, 1))
+        row = replace(self.b, shape=(1, 1, rows, depth), strides=(0, 0, 0, self.b.strides[2]), brick_stride=0)
+        column = replace(self.ofm, shape=(1, 1, rows, 1), brick_stride=0)
         multiplied = microblocks.pointwise((replace(self.a, shape=(1, 1, rows, depth)), row), products, "wide_mul")
         times = batch * self.b.shape[3]
         return microblocks.in_turn(((multiplied, times), (microblocks.summed(products, column, (1, 1), "other"), times)), target)

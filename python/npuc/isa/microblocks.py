@@ -71,15 +71,20 @@ class Layout:
     def read_run(self, width: np.ndarray, depth: np.ndarray) -> np.ndarray:
         """Contiguous bytes of an input block: its columns in bricks, or where a pixel is as deep as the block, else a pixel's channels."""
         if self.bricks:
-            return BRICK * self.element * width
+            return self._brick_run(width)
         if self.strides[2] != self.element:
             return np.full_like(depth, self.element)
         return np.where(self.strides[1] == depth * self.element, depth * width, depth) * self.element
 
+    def _brick_run(self, width: np.ndarray) -> np.ndarray:
+        """Contiguous bytes of a brick of a block: its columns, where none are left out between them."""
+        pixel = BRICK * self.element
+        return pixel * (width if self.strides[1] == pixel else np.ones_like(width))
+
     def write_run(self, width: np.ndarray, depth: np.ndarray, cores: int) -> np.ndarray:
         """Contiguous bytes of an output block: 16 channels a core, at most 64 bytes; whole rows in bricks, or where a pixel is one."""
         if self.bricks:
-            return BRICK * self.element * cores * width
+            return self._brick_run(width) * cores
         if self.strides[2] != self.element:
             return np.full_like(depth, self.element)
         whole = (depth <= BRICK) & (self.strides[1] == depth * self.element)

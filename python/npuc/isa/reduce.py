@@ -114,8 +114,9 @@ class Reduce(Instruction):
             strides=(self.ifm.strides[0], pixel, step, step),
             wrap_rows=0,
             first_row=0,
+            brick_stride=0,
         )
-        ofm = replace(self.ofm, shape=(self.ofm.shape[0], outputs, 1, 1))
+        ofm = replace(self.ofm, shape=(self.ofm.shape[0], outputs, 1, 1), brick_stride=0)
         return microblocks.pooled(columns, ofm, (rows // outputs, channels), (rows // outputs, 1), "other")
 
     def effect(self, memory: dict[Space, np.ndarray], kernels: Any) -> None:

@@ -213,6 +213,9 @@ class _Lowering:
 
     def _tile(self, op: ir.Operation) -> None:
         spec = spec_of(op)
+        places = [space_of(value) for value in (*(op.operands[i] for i in spec.activations), op.results[0])]
+        if not spec.takes_bricks and any(place is not None and place.layout == "bricks" for place in places):
+            raise InternalError("an op has feature maps in bricks of channels, which it does not take", layer=layer_name(op), found=str(op)[:200])
         if spec.is_view:
             return
         inputs = [self._operand(op.operands[i]) for i in spec.activations]

@@ -276,13 +276,13 @@ class _Buffers:
 
     def write(self) -> None:
         """Set the offsets in the types of all values."""
-        encodings: dict[tuple[int, int, Placement], ir.Attribute] = {}
+        encodings: dict[tuple[int, Placement], ir.Attribute] = {}
         for value, number in self.of.items():
             space = space_of(value)
             if space is None:
                 continue
             offset = self.found[number].offset + self.inner.get(value, 0)
-            key = (number, offset, space)
+            key = (offset, space)
             if key not in encodings:
                 encodings[key] = to_attr(replace(space, offset=offset))
             value.set_type(mlir_type(tensor_type(value.type), encodings[key]))

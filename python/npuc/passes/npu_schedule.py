@@ -88,11 +88,11 @@ def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
         {
             "name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target),
             # ops of one layer share its name, and its first op has the layer's cycles
-            "estimate_cycles": expected.pop(node.name, 0), "compulsory_bytes": graph.own_compulsory_bytes(node),
+            "estimate_cycles": expected.pop(node.name, 0), "compulsory_bytes": graph.own_compulsory_bytes(node, target),
         }
         for node in graph.nodes
     ]  # fmt: skip
-    figures = {"compulsory_bytes": graph.compulsory_bytes(), "array_cycles": graph.array_cycles(target), "layers": layers}
+    figures = {"compulsory_bytes": graph.compulsory_bytes(target), "array_cycles": graph.array_cycles(target), "layers": layers}
     return _plain(result.schedule.to_dict()) | figures
 
 

@@ -7,9 +7,9 @@ Both the planner (to price a schedule) and the lowering (to make the program) co
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npuc.errors import InternalError
 from npuc.isa.base import BRICK, Command, DType, Operand, Space
 from npuc.isa.dma import Dma
+from npuc.ops._views import CHANNELS, part
 from npuc.ops.base import OpSpec, Region, TensorType
 from npuc.targets.base import Target
 
@@ -47,20 +47,13 @@ def view(tensor: TensorType, where: Location, region: Region | None = None, bric
     padded = (((0, 1),) * (4 - len(tensor.shape)) + tuple(region)) if region is not None else tuple((0, extent) for extent in tensor.nhwc)
     (n0, n), (row, height), (column, width), (channel, channels) = padded
     base = where.offset + n0 * strides[0] + column * strides[2]
-    brick_stride = 0
-    if bricks:
-        number, channel = divmod(channel, BRICK)
-        base += number * tensor.nhwc[2] * strides[2]
-        if channel + channels > BRICK:
-            brick_stride = tensor.nhwc[2] * strides[2]
-            if channel or channels % BRICK:
-                raise InternalError("a tile cuts through bricks of channels", found=f"{region} of {tensor}", wanted=f"whole bricks of {BRICK}")
-    base += channel * element
     if where.ring_rows:
         row %= where.ring_rows
     else:
         base, row = base + row * strides[1], 0
-    return Operand(where.space, dtype, base, (n, height, width, channels), strides, wrap_rows=where.ring_rows, first_row=row, brick_stride=brick_stride)
+    brick_stride = tensor.nhwc[2] * strides[2] if bricks else 0
+    whole = Operand(where.space, dtype, base, (n, height, width, tensor.nhwc[3]), strides, wrap_rows=where.ring_rows, first_row=row, brick_stride=brick_stride)
+    return whole if channels == tensor.nhwc[3] else part(whole, CHANNELS, channel, channels)
 
 
 def blob(where: Location, size_bytes: int) -> Operand:

@@ -98,15 +98,20 @@ class Graph:
         """Bytes of all parameters as they lie off chip."""
         return sum(self.moved_bytes(node) for node in self.nodes)
 
-    def compulsory_bytes(self) -> int:
-        """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out."""
-        edges = {*self.inputs, *self.outputs} - self.resident
-        return self.param_bytes() + sum(self.types[value].bytes for value in edges)
+    def compulsory_bytes(self, target: Target) -> int:
+        """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out.
 
-    def own_compulsory_bytes(self, node: Node) -> int:
+        Each input and output starts at a burst of its own, so it takes whole bursts; parameters may share them.
+        """
+        return self.param_bytes() + self._edge_bytes({*self.inputs, *self.outputs}, target)
+
+    def own_compulsory_bytes(self, node: Node, target: Target) -> int:
         """The part of `compulsory_bytes` that a node answers for: parameters, inputs that it is the first to read, an output that it makes."""
         edges = {node.output} & set(self.outputs) | {value for value in {*node.activations} & set(self.inputs) if self.consumers[value][0] == node.index}
-        return self.moved_bytes(node) + sum(self.types[value].bytes for value in edges - self.resident)
+        return self.moved_bytes(node) + self._edge_bytes(edges, target)
+
+    def _edge_bytes(self, values: set[int], target: Target) -> int:
+        return sum(target.dram.in_bursts(self.types[value].bytes) for value in values - self.resident)
 
     def array_cycles(self, target: Target) -> int:
         """Sum of the layers' own bounds on the array."""
@@ -114,7 +119,7 @@ class Graph:
 
     def network_bound_cycles(self, target: Target) -> int:
         """max(sum of array bounds, compulsory off-chip bytes / bandwidth): no schedule is faster."""
-        return max(self.array_cycles(target), target.dram.cycles(self.compulsory_bytes()))
+        return max(self.array_cycles(target), target.dram.cycles(self.compulsory_bytes(target)))
 
 
 def escaping(graph: Graph, members: Sequence[int]) -> tuple[int, ...]:

@@ -443,9 +443,10 @@ class Groups:
         core = sum(shape.cycles[index])
         passes = 1 if count == 1 else len(chunks)
         fetch = dram.cycles(graph.moved_bytes(node)) + len(chunks) * dram.read_latency
-        # channels of a chunk are short runs: bursts are wasted on them
-        run = dram.in_bursts(channels)
-        store = dram.cycles(node.spec.output.bytes // channels * run) + len(chunks) * count * dram.write_latency
+        # what a chunk stores of a pixel is a short run: bursts are wasted on it; in bricks a row's chunk is one run
+        kind = node.spec.output
+        run = kind.bytes // kind.elements * channels * (kind.nhwc[2] if node.output in graph.bricks else 1)
+        store = dram.cycles(kind.bytes // run * dram.in_bursts(run)) + len(chunks) * count * dram.write_latency
         tile = align(node.spec.output.bytes // rows(node.spec.output) * max(shape.heights[index]) * channels // node.spec.output.shape[-1])
         work = self.buffered * (chunk_bytes + tile) + align(node.spec.scratch_bytes(target))
         edges: list[Edge | None] = []

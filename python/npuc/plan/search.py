@@ -69,6 +69,8 @@ FIRST_STEPS, FIRST_TRIES = 8000, 240
 STARTS, FEW_TRIES = 3, 60
 # changes at random where no single one helps, and tries from there
 KICKS, KICKED_TRIES = 3, 100
+# a change that moves more bytes off-chip gains one part in so many of the time that they take on the port
+WORTH = 2
 # changes of one group that are tried before it is another one's turn
 MOVES_A_TURN = 4
 
@@ -315,7 +317,7 @@ class Climb:
                 self._seen.add(changed)
                 left -= 1
                 found = _with_prefetch(self.groups, changed, self.best, self.best.schedule.join_bytes)
-                if isinstance(found, Result) and _cycles(found) < _cycles(self.best):
+                if isinstance(found, Result) and self._pays(found):
                     self.best = found
                     self._pending = self._by_loss()
                     break
@@ -326,6 +328,12 @@ class Climb:
                 if rest is not None:
                     self._pending.append(itertools.chain((rest,), changes))
         return tries - left
+
+    def _pays(self, found: Result) -> bool:
+        """Whether it is faster, by a part of the port's time at least that it takes more: bytes off-chip are not free where they hide."""
+        gain = _cycles(self.best) - _cycles(found)
+        graph, target = self.groups.graph, self.groups.target
+        return gain > 0 and gain * WORTH >= least_cycles(graph, found.steps, target) - least_cycles(graph, self.best.steps, target)
 
     def _by_loss(self) -> list[Iterator[tuple[GroupPlan, ...]]]:
         """The moves of each group, the group first for whose ops the core waits or works longest beyond their bound."""
