@@ -60,7 +60,7 @@ RUNGS = tuple(sorted(size * 1024 << shift for size in (4, 6) for shift in range(
 LADDER_EFFORT = 3
 # steps of the program, all timed changes together; twice as many where it has at most SHORT_PROGRAM: there a step costs least
 IMPROVING_STEPS = (0, 10_000, 80_000, 80_000)
-SHORT_PROGRAM = 100
+SHORT_PROGRAM = 64
 # and their number at most
 IMPROVING_TRIES = (0, 400, 2000, 2000)
 # of which so many at most are shared among the plans that changes begin from
