@@ -23,6 +23,7 @@ from weakref import WeakKeyDictionary
 from torch_mlir import ir
 
 from npuc.dialects.npu.dialect import Npu
+from npuc.errors import UserInputError
 from npuc.numerics.rescale import Rescale
 
 _RESCALE_FIELDS = tuple(field.name for field in fields(Rescale))
@@ -206,7 +207,7 @@ def _read_rescale(attribute: RescaleAttr) -> Rescale:
 def _read_space(attribute: SpaceAttr) -> Placement:
     found = Placement(*map(from_attr, attribute.params))
     if found.layout not in LAYOUTS:
-        raise ValueError(f"is {attribute}, wanted a layout of {' or '.join(LAYOUTS)}")
+        raise UserInputError("a tensor lies in an order that nothing knows", found=str(attribute), wanted=" or ".join(LAYOUTS))
     return found
 
 

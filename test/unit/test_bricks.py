@@ -9,7 +9,7 @@ import pytest
 
 import npuc
 from npuc import native, targets
-from npuc.errors import InternalError
+from npuc.errors import InternalError, UserInputError
 from npuc.isa.base import BRICK, Command, DType, Operand, Space
 from npuc.isa.dma import Dma
 from npuc.isa.elementwise import Elementwise, ElementwiseKind
@@ -146,6 +146,18 @@ def test_a_program_holds_them_and_machines_without_them_refuse():
 def test_bricks_that_are_none_are_refused(change):
     where = replace(view(replace(KIND, shape=(1, 5, 3, 48)), Location(Space.SRAM, 64), bricks=True), **change)
     assert list(Legality(U55, {Space.SRAM: 1 << 16, Space.DRAM: 1 << 16}).problems(copy_of(where)))
+
+
+def test_a_type_with_an_unknown_layout_is_refused():
+    from torch_mlir import ir
+
+    from npuc.dialects import new_context
+    from npuc.dialects.attrs import Placement, from_attr
+
+    with new_context():
+        assert from_attr(ir.Attribute.parse('#npu.space<"sram", 16, 0, "bricks">')) == Placement("sram", 16, 0, "bricks")
+        with pytest.raises(UserInputError, match="wanted: nhwc or bricks"):
+            from_attr(ir.Attribute.parse('#npu.space<"sram", 16, 0, "brick">'))
 
 
 def test_values_between_ops_that_take_bricks_lie_in_them():
