@@ -91,8 +91,8 @@ bool depthwise_runs(const Command &c) {
 bool matmul_runs(const Command &c) {
   const View &a = c.views[0], &b = c.views[1], &y = c.views[2];
   const std::int64_t *f = c.scalars;
-  return all_i8({&a, &b, &y}) && !b.brick_stride && a.n == 1 && b.n == 1 && a.h == b.h && a.c == b.w && !a.padded() && !b.padded() && shaped(y, 1, a.h, a.w, b.c) &&
-         between(f[0], -128, 127) && between(f[1], -128, 127) && bounds_i8(f[2], f[3], f[4]) && scale(f[5], f[6]) && flag(f[7]);
+  return all_i8({&a, &b, &y}) && !b.brick_stride && a.n == 1 && b.n == 1 && a.h == b.h && a.c == b.w && !a.padded() && !b.padded() &&
+         shaped(y, 1, a.h, a.w, b.c) && between(f[0], -128, 127) && between(f[1], -128, 127) && bounds_i8(f[2], f[3], f[4]) && scale(f[5], f[6]) && flag(f[7]);
 }
 
 bool elementwise_runs(const Command &c) {

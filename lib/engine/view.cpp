@@ -39,7 +39,7 @@ void copy_elements(const std::uint8_t *from, std::int64_t step, std::uint8_t *to
     copy_strided<4>(from, step, to, to_step, count);
 }
 
-// A row of w pixels of c elements, strides on both sides; a side in bricks is copied brick by brick.
+// How the pixels of a row follow one another.
 struct Line {
   std::int64_t stride_w, stride_c, brick_stride;
 
@@ -49,6 +49,7 @@ struct Line {
   std::int64_t step() const { return brick_stride ? brick_stride : brick * stride_c; }
 };
 
+// A row of pixels, strides on both sides, none of them in bricks.
 void copy_pixels(const std::uint8_t *from, std::int64_t from_w, std::int64_t from_c, std::uint8_t *to, std::int64_t to_w, std::int64_t to_c,
                  std::int64_t width, std::int64_t channels, std::int64_t size) {
   const bool dense_pixels = channels == 1 || (from_c == size && to_c == size);
@@ -73,6 +74,7 @@ void copy_pixels(const std::uint8_t *from, std::int64_t from_w, std::int64_t fro
       copy_elements(from, from_c, to, to_c, channels, size);
 }
 
+// The same where a side may lie in bricks: then it is copied brick by brick.
 void copy_row(const std::uint8_t *from, const Line &source, std::uint8_t *to, const Line &target, std::int64_t width, std::int64_t channels,
               std::int64_t size) {
   const std::int64_t most = source.brick_stride || target.brick_stride ? brick : channels;

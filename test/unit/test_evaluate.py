@@ -7,6 +7,7 @@ import re
 import numpy as np
 import pytest
 
+import npuc
 from npuc import cli
 from npuc.errors import InputMismatch, SimulationError, UserInputError
 from npuc.report.evaluate import Evaluation, evaluate, load_data
@@ -118,7 +119,6 @@ def test_agreement_and_flips_against_litert(shared):
     """The program of a keyword spotter beside the file it came from: bit-exact, so nothing flips."""
     pytest.importorskip("ai_edge_litert")
     pytest.importorskip("tflite")
-    npuc = pytest.importorskip("npuc")
     model = shared / "models/tflite/mlperf_kws_dscnn_int8.tflite"
     features, labels = load_data(shared / "data/kws01.npz")
     found = evaluate(load(npuc.compile(str(model)).program), features[:200], labels[:200], against=model)

@@ -19,7 +19,7 @@ from npuc.isa.reduce import Reduce, ReduceKind
 from npuc.isa.resize import Resize, ResizeRounding
 from npuc.isa.softmax import SoftmaxExp, SoftmaxNorm
 from npuc.isa.table import Table
-from npuc.numerics import kernels
+from npuc.numerics import kernels, softmax
 from npuc.sim import engines
 from samples import Arena, padded, rescale_oracle
 
@@ -330,7 +330,6 @@ def test_nearest_resize_by_half_equals_pytorch_exact(out):
 @given(seed=SEEDS, scale=st.floats(0.01, 0.5))
 def test_the_softmax_sequence_stays_within_one_step_of_the_float_softmax(seed, scale):
     """The bits are checked against TFLite's kernels where the op is; here the chain of four instructions."""
-    softmax = pytest.importorskip("npuc.numerics.softmax")
     arena = Arena(seed)
     x = arena.integers((1, 2, 3, 11))
     ifm, row = arena.put(x), (1, 2, 3, 1)

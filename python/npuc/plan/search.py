@@ -406,7 +406,7 @@ def _last_resort(groups: Groups) -> Result:
     """
     graph, capacity = groups.graph, groups.target.sram.bytes
     chosen = partition(groups, capacity, 1, TRIALS[0][1])
-    plan = Schedule(with_kept(graph, chosen, 0, groups.shared.options), capacity_bytes=capacity)
+    plan = Schedule(with_kept(graph, chosen, 0, groups.shared.options), capacity_bytes=capacity, bricks=bool(graph.bricks))
     steps, placement = lay_out(graph, plan, groups.target, groups.shared.footprints)
     if placement.peak_bytes <= capacity:
         return finish(groups.shared.pricer, plan, steps, placement)
@@ -467,7 +467,7 @@ def _with_prefetch(groups: Groups, plan: tuple[GroupPlan, ...], best: Result | N
     """`plan` with parameters fetched as far ahead as placement bears; None where it does not fit even without, False where it is no use."""
     graph, target = groups.graph, groups.target
     capacity = target.sram.bytes
-    plain = Schedule(plan, join_bytes=join_bytes, capacity_bytes=capacity)
+    plain = Schedule(plan, join_bytes=join_bytes, capacity_bytes=capacity, bricks=bool(graph.bricks))
     spelled = groups.shared.speller.spell(plain)
     steps = spelled.fetched()
     if best is not None and least_cycles(graph, steps, target) >= best.schedule.estimate_cycles:
@@ -490,7 +490,6 @@ def finish(pricer: Pricer, schedule: Schedule, steps: Steps, placement: Placemen
     """Time a placed schedule and write the figures into it."""
     price = pricer.price(steps, placement)
     schedule = schedule.with_result(
-        bricks=bool(pricer.graph.bricks),
         estimate_cycles=price.total_cycles,
         network_bound_cycles=pricer.network_bound_cycles,
         peak_sram_bytes=placement.peak_bytes,

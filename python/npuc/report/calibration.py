@@ -3,8 +3,8 @@
 must cost at least what Vela reports for it. Nothing is compared before that holds.
 
 Vela pads channels to bricks of 16 where it stores feature maps so; a layer here lies in bricks too and gets the padded channels, because
-they are traffic and work that Vela's figures contain. Weights that Vela brings to SRAM come by DMA, slice by slice, and the layer runs slice by slice. Scales
-are read where Vela counts them, off-chip. The timing engine adds it up.
+they are traffic and work that Vela's figures contain. Weights that Vela brings to SRAM come by DMA, slice by slice, and the layer runs
+slice by slice. Scales are read where Vela counts them, off-chip. The timing engine adds it up.
 """
 
 import statistics
