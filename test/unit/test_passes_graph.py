@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from torch_mlir import ir
 
+import builder
 from npuc import dialects
-from npuc.dialects.base import build, mlir_type, tensor_type
-from npuc.dialects.npu.ops.constant import build_constant
+from npuc.dialects.base import tensor_type
 from npuc.errors import UnsupportedOp
 from npuc.numerics.rescale import Rescale
-from npuc.ops import all_ops
 from npuc.ops.base import TensorType
 from npuc.passes.base import operations
 from npuc.passes.npu_cancel_layouts import TO_NCHW, TO_NHWC, blocks, compose, inverse, moves_nothing
@@ -24,34 +23,8 @@ GRAPH_PASSES = DEFAULT[DEFAULT.index("npu-fold-constants") : DEFAULT.index("npu-
 RNG = np.random.default_rng(7)
 
 
-class Network:
-    """Writes a function op by op, as a front door that knows NCHW would."""
-
-    def __init__(self, *inputs: TensorType):
-        self.module = ir.Module.parse("module {}")
-        with ir.InsertionPoint(self.module.body), ir.Location.name("model"):
-            kinds = [mlir_type(kind) for kind in inputs]
-            self.function = ir.Operation.create(
-                "func.func", regions=1,
-                attributes={"sym_name": ir.StringAttr.get("main"), "function_type": ir.TypeAttr.get(ir.FunctionType.get(kinds, []))},
-            )  # fmt: skip
-            self.block = self.function.regions[0].blocks.append(*kinds)
-        self.arguments = list(self.block.arguments)
-
-    def add(self, name: str, *values: ir.Value, output: TensorType | None = None, layer: str = "", **params) -> ir.Value:
-        spec = all_ops()[name].of(*(tensor_type(value.type) for value in values), output=output, **params)
-        with ir.InsertionPoint(self.block):
-            return build(spec, values, loc=ir.Location.name(layer or name))
-
-    def constant(self, array: np.ndarray) -> ir.Value:
-        with ir.InsertionPoint(self.block):
-            return build_constant(array, loc=ir.Location.name("weights"))
-
-    def transpose(self, value: ir.Value, perm: tuple[int, ...]) -> ir.Value:
-        return self.add("transpose", value, perm=perm)
-
-    def reshape(self, value: ir.Value, *shape: int) -> ir.Value:
-        return self.add("reshape", value, output=TensorType(shape, tensor_type(value.type).dtype))
+class Network(builder.Network):
+    """As a front door that knows NCHW would write it."""
 
     def conv(self, value: ir.Value, channels: int, kernel: int = 1, pad: int = 0, layer: str = "conv") -> ir.Value:
         """NCHW in and out."""
@@ -68,14 +41,6 @@ class Network:
         weights = self.constant(RNG.integers(-20, 20, (outputs, depth)).astype(np.int8))
         bias = self.constant(RNG.integers(-50, 50, outputs).astype(np.int32))
         return self.add("fully_connected", value, weights, bias, zp_x=3, rescale=Rescale.from_scales([0.02]), layer="fc")
-
-    def returns(self, *values: ir.Value) -> ir.Module:
-        with ir.InsertionPoint(self.block), ir.Location.name("return"):
-            ir.Operation.create("func.return", operands=list(values))
-        kinds = ir.FunctionType.get([value.type for value in self.arguments], [value.type for value in values])
-        self.function.attributes["function_type"] = ir.TypeAttr.get(kinds)
-        assert self.module.operation.verify()
-        return self.module
 
 
 @pytest.fixture(autouse=True)

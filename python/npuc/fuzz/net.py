@@ -230,6 +230,15 @@ class Net:
             low, high = max(low, -2), 2
         return self.rng.integers(low, high + 1, kind.shape).astype(dtype)
 
+    def weights(self, kind: TensorType, zero_point: int, *dimensions: int) -> np.ndarray:
+        """Random weights; now and then whole channels along some dimensions count for nothing, as in pruned networks."""
+        array = self.array(kind)
+        if self.chance(0.25):
+            for dimension in dimensions:
+                gone = self.rng.random(kind.shape[dimension]) < self.pick(0.0, 0.2, 0.8)
+                array[(slice(None),) * (dimension % array.ndim) + (gone,)] = zero_point
+        return array
+
     def constant(self, array: np.ndarray) -> ir.Value:
         with ir.InsertionPoint(self._block):
             return build_constant(array, loc=ir.Location.name("constant"))

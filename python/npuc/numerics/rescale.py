@@ -2,7 +2,7 @@
 """RESCALE: an i32 accumulator to a narrower quantized value (TOSA 1.0 PRO-INT, EXT-DOUBLEROUND)."""
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,6 +63,12 @@ class Rescale:
         if not self.per_channel or size == len(self.multiplier):
             return self
         return replace(self, multiplier=self.multiplier[start : start + size], shift=self.shift[start : start + size])
+
+    def picked(self, channels: Sequence[int]) -> "Rescale":
+        """The same rescale for these output channels."""
+        if not self.per_channel:
+            return self
+        return replace(self, multiplier=tuple(self.multiplier[c] for c in channels), shift=tuple(self.shift[c] for c in channels))
 
     def apply(self, values: np.ndarray, dtype: type = np.int8) -> np.ndarray:
         """Rescale `values` (any integer dtype, [..., C]) to `dtype`."""

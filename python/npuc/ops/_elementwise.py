@@ -36,6 +36,10 @@ class Map(OpSpec):
         return Tile(spec, (region, *(tensor.whole for tensor in others)))
 
     @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,) if self.output.shape else ()
+
+    @property
     def takes_bricks(self) -> bool:
         return True
 
@@ -87,6 +91,11 @@ class Binary(OpSpec):
         )
         types = tuple(region_type(tensor, cut) for tensor, cut in zip(self.inputs, regions, strict=True))
         return Tile(replace(self, inputs=types, output=region_type(self.output, region)), regions)
+
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        last = self.output.shape[-1:]
+        return tuple(i for i, tensor in enumerate(self.inputs) if last and tensor.shape[-1:] == last)
 
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from activation_types(self, target)

@@ -43,6 +43,10 @@ class Pool(OpSpec):
         spec = replace(self, inputs=(region_type(self.inputs[0], source),), output=region_type(self.output, region), pads=pads)
         return Tile(spec, (source,))
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,)
+
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from activation_types(self, target)
         yield from at_most("stride is an 8-bit field", max(self.strides), 255)

@@ -5,13 +5,14 @@ An op is a frozen dataclass, free of MLIR. Activations are NHWC; a region is (st
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Self, get_args, get_origin
 
 import numpy as np
 
 from npuc.isa.base import Instruction, Operand, Shape4
+from npuc.numerics.rescale import Rescale
 from npuc.targets.base import Target
 
 NUMPY_DTYPES = {
@@ -62,6 +63,11 @@ class TensorType:
 def region_type(tensor: TensorType, region: Region) -> TensorType:
     """The type of `tensor` cut to `region`."""
     return TensorType(tuple(size for _, size in region), tensor.dtype)
+
+
+def _narrowed(tensor: TensorType, channels: int) -> TensorType:
+    """The type with another last extent."""
+    return TensorType((*tensor.shape[:-1], channels), tensor.dtype)
 
 
 def cut(array: np.ndarray, region: Region) -> np.ndarray:
@@ -228,6 +234,19 @@ class OpSpec:
     def splits(self) -> frozenset[int]:
         """Output dimensions along which the op may be tiled."""
         return frozenset()
+
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        """The operands whose last dimension is the output's, channel for channel, of an op that treats each on its own; else none."""
+        return ()
+
+    def with_channels(self, kept: Sequence[int]) -> Self:
+        """The op on some channels of its output, and of the operands of `channelwise`."""
+        inputs = tuple(_narrowed(x, len(kept)) if i in self.channelwise else x for i, x in enumerate(self.inputs))
+        changed = {
+            item.name: value.picked(kept) for item in self.params() if isinstance(value := getattr(self, item.name), Rescale)
+        }
+        return replace(self, inputs=inputs, output=_narrowed(self.output, len(kept)), **changed)
 
     def macs(self) -> int:
         """Multiply-accumulates of the whole op, padding included."""

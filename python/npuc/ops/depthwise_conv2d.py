@@ -86,6 +86,10 @@ class DepthwiseConv2d(OpSpec):
         spec = replace(self, inputs=types, output=region_type(self.output, region), pads=pads, rescale=self.rescale.channels(start, size))
         return Tile(spec, regions)
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0, 1, 2) if self._multiplier == 1 else ()
+
     def macs(self) -> int:
         return self.output.elements * self.inputs[1].shape[0] * self.inputs[1].shape[1]
 

@@ -60,6 +60,10 @@ class Mean(OpSpec):
         source, types = cut_reduction(self.inputs[0], self.output, region, self.axes, self.keepdims)
         return Tile(replace(self, inputs=types[:1], output=types[1]), (source,))
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,) if len(self.inputs[0].shape) - 1 not in self.axes else ()
+
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:

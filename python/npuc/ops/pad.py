@@ -63,6 +63,10 @@ class Pad(Movement):
         )
         return Tile(spec, (tuple(source),))
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,) if self.pads and not any(self.pads[-2:]) else ()
+
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:

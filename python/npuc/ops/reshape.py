@@ -39,6 +39,10 @@ class Reshape(OpSpec):
             raise ValueError("reshape is cut, wanted whole")
         return Tile(self, (self.inputs[0].whole,))
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,) if self.output.shape and self.output.shape[-1:] == self.inputs[0].shape[-1:] else ()
+
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from at_most_rank_4(self)
 

@@ -112,6 +112,10 @@ class Resize(OpSpec):
         )  # fmt: skip
         return Tile(spec, (source,))
 
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,)
+
     # what this machine makes of it -------------------------------------------------------------
 
     def limits(self, target: Target) -> Iterator[Refusal]:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """slice: a part of a tensor, every stride-th position (TOSA SLICE; TFLite STRIDED_SLICE with positive strides)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -56,6 +56,13 @@ class Slice(Movement):
             starts=(0,) * len(source), sizes=tuple(size for _, size in region),
         )  # fmt: skip
         return Tile(spec, (source,))
+
+    @property
+    def channelwise(self) -> tuple[int, ...]:
+        return (0,) if self.sizes and self.output.shape[-1] == self.inputs[0].shape[-1] else ()
+
+    def with_channels(self, kept: Sequence[int]) -> Self:
+        return replace(super().with_channels(kept), sizes=(*self.sizes[:-1], len(kept)))
 
     # what this machine makes of it -------------------------------------------------------------
 

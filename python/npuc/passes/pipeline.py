@@ -31,6 +31,7 @@ DEFAULT = (
     "npu-fuse-pads",  # pads that a transpose hid
     "npu-fuse-activations",
     "npu-slice-strides",  # a 1x1 kernel reads what it needs and no more
+    "npu-drop-channels",  # channels that never change, and those that nobody reads
     "npu-fuse-signs",  # bytes without a sign are read as they are, where the machine can
     "canonicalize",
     "cse",

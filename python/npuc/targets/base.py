@@ -113,6 +113,11 @@ class SpatialArray:
         return self._pixels(out[0], out[1], block) * channels * kernel[0] * kernel[1]
 
     @property
+    def channel_multiple(self) -> int:
+        """A feature map of a few channels less costs less: bytes go off-chip row by row, without a gap."""
+        return 1
+
+    @property
     def bricks(self) -> bool:
         """Feature maps in bricks of channels: these machines know the order N, H, W, C alone."""
         return False
@@ -161,6 +166,11 @@ class MicroBlockArray:
     def granule(self) -> Block:
         """Block extents that waste nothing; feature maps are stored in 16 channels at a time, so a depth of fewer halves a brick."""
         return *self.ublock[:2], 16
+
+    @property
+    def channel_multiple(self) -> int:
+        """A feature map of a few channels less fills as many micro-blocks, and its pixels start within bursts."""
+        return self.ublock[2]
 
     @property
     def bricks(self) -> bool:

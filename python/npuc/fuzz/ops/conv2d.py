@@ -15,9 +15,10 @@ def draw(net: Net) -> ir.Value:
     depth, out = channels // groups, groups * net.upto(net.pick(4, 24) // groups + 1)
     (kh, sh, dh, top, bottom), (kw, sw, dw, left, right) = net.window(height), net.window(width)
     dtype, sums, factor = products(net, x)
-    weights, bias = net.constant(net.array(TensorType((out, kh, kw, depth), "i8"))), net.constant(net.array(TensorType((out,), sums)))
+    zp_w = net.pick(0, 0, net.zero_point())
+    weights, bias = net.constant(net.weights(TensorType((out, kh, kw, depth), "i8"), zp_w, 0, 3)), net.constant(net.array(TensorType((out,), sums)))
     return net.op(
         "conv2d", x, weights, bias, output=TensorType((), sums if net.chance(0.1) else dtype), strides=(sh, sw), dilation=(dh, dw),
-        pads=(top, bottom, left, right), groups=groups, zp_x=net.zero_point(), zp_w=net.pick(0, 0, net.zero_point()),
+        pads=(top, bottom, left, right), groups=groups, zp_x=net.zero_point(), zp_w=zp_w,
         rescale=net.rescale(factor / (depth * kh * kw) ** 0.5, net.pick(1, out), dtype),
     )  # fmt: skip
