@@ -75,12 +75,14 @@ class _Weights:
 
     Attributes:
         stored: as the op has them.
-        centred: less their zero point, outputs first, i64 [O, taps, C]; of a depthwise kernel C is 1.
+        sums: of the weights less their zero point over the kernel's taps, i64 [O, C]; of a depthwise kernel C is 1.
+        sizes: the same of their absolute values.
         bias: [O].
     """
 
     stored: np.ndarray
-    centred: np.ndarray
+    sums: np.ndarray
+    sizes: np.ndarray
     bias: np.ndarray
 
     @classmethod
@@ -90,7 +92,13 @@ class _Weights:
         if stored is None or bias is None:
             return None
         outputs_first = np.moveaxis(stored, -1, 0)[..., None] if isinstance(spec, DepthwiseConv2d) else stored
-        return cls(stored, outputs_first.astype(np.int64).reshape(len(bias), -1, outputs_first.shape[-1]) - spec.zp_w, bias)
+        centred = outputs_first.reshape(len(bias), -1, outputs_first.shape[-1]).astype(np.int16) - np.int16(spec.zp_w)
+        return cls(stored, _over_taps(centred), _over_taps(np.abs(centred)), bias)
+
+
+def _over_taps(values: np.ndarray) -> np.ndarray:
+    """Sums i64 [O, C] of i16 [O, taps, C]; numpy takes its time over a single tap."""
+    return values[:, 0].astype(np.int64) if values.shape[1] == 1 else values.sum(axis=1, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -203,12 +211,12 @@ def _sums(node: _Node, weights: _Weights, x: _Range) -> _Range | None:
     lo, hi = x.lo - spec.zp_x, x.hi - spec.zp_x
     if node.padded:
         lo, hi = np.minimum(lo, 0), np.maximum(hi, 0)
-    positive, negative = np.maximum(weights.centred, 0).sum(axis=1), np.minimum(weights.centred, 0).sum(axis=1)
+    middle, reach = lo + hi, hi - lo
     if node.follows:
-        positive, negative = positive[:, 0], negative[:, 0]
-        least, most = positive * lo + negative * hi, positive * hi + negative * lo
+        middle, reach = weights.sums[:, 0] * middle, weights.sizes[:, 0] * reach
     else:
-        least, most = positive @ lo + negative @ hi, positive @ hi + negative @ lo
+        middle, reach = weights.sums @ middle, weights.sizes @ reach
+    least, most = (middle - reach) // 2, (middle + reach) // 2
     least, most = least + weights.bias, most + weights.bias
     if weights.bias.dtype != np.int32 or max(-int(least.min()), int(most.max())) > I32_MAX:
         return None
@@ -294,7 +302,7 @@ def _tied(nodes: list[_Node], arguments: list[ir.Value], multiple: int) -> _Ties
 def _keep_what_is_read(nodes: list[_Node], ranges: _Ranges, ties: _Ties) -> None:
     """The fewest channels such that every layer has those that it reads, and every value at least one."""
     layers = [(node, node.weights, _foldable(node, node.weights, ranges)) for node in nodes if node.mixes and node.weights is not None]
-    reads = [(node, weights.centred.any(axis=1) & ~folded) for node, weights, folded in reversed(layers)]
+    reads = [(node, (weights.sizes > 0) & ~folded) for node, weights, folded in reversed(layers)]
     while True:
         grown = [ties.keep(node.op.operands[0], read[ties.kept(node.op.results[0])].any(axis=0)) for node, read in reads]
         if any(grown):
@@ -310,12 +318,12 @@ def _foldable(node: _Node, weights: _Weights, ranges: _Ranges) -> np.ndarray:
     """Input channels that add the same to a layer's every position, bool [C]."""
     x, spec = ranges[node.op.operands[0]], node.spec
     assert isinstance(spec, Layer)
-    none = np.zeros(weights.centred.shape[2], bool)
+    none = np.zeros(weights.sums.shape[1], bool)
     if x is None:
         return none
     found = x.constant & (x.lo == spec.zp_x) if node.padded else x.constant
     # any of them may be taken into the bias, so all in their absolute values must fit
-    shares = np.abs(weights.centred.sum(axis=1)[:, found] * (x.lo[found] - spec.zp_x)).sum(axis=1) + np.abs(weights.bias.astype(np.int64))
+    shares = np.abs(weights.sums[:, found] * (x.lo[found] - spec.zp_x)).sum(axis=1) + np.abs(weights.bias.astype(np.int64))
     return found if int(shares.max()) <= I32_MAX else none
 
 
@@ -363,7 +371,7 @@ def _changed_layer(node: _Node, ranges: _Ranges, ties: _Ties) -> _Change | None:
     x, bias, gone = ranges[source], weights.bias, np.flatnonzero(~ties.kept(source))
     if x is not None:
         share = np.where(x.constant, x.lo - spec.zp_x, 0)[gone]
-        bias = bias + (weights.centred.sum(axis=1)[:, gone] @ share).astype(bias.dtype)
+        bias = bias + (weights.sums[:, gone] @ share).astype(bias.dtype)
     stored = weights.stored.copy()
     stored[..., gone] = stored[~ties.kept(result)] = spec.zp_w
     stored = stored[outputs][..., inputs]
