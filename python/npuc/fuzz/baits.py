@@ -14,6 +14,7 @@ from torch_mlir import ir
 from npuc.dialects.base import mlir_type
 from npuc.fuzz.net import Net
 from npuc.fuzz.ops import draws
+from npuc.fuzz.ops.squared_difference import difference
 from npuc.numerics.rescale import Rescale
 from npuc.ops._checks import RANGES
 from npuc.ops.avg_pool2d import average_rescale
@@ -172,6 +173,32 @@ def maps_in_a_row(net: Net) -> None:
 
 
 # layouts -------------------------------------------------------------------------------------------
+
+
+@bait(6)
+def sides_of_one_value(net: Net) -> None:
+    """x * f(x), f(x) + g(x), f(x) * c: together a function of x, unless somebody reads between."""
+    x = net.value("i8")
+    name = net.pick("add", "sub", "mul", "maximum", "minimum", "squared_difference")
+    net.hint(x)
+    sides = [draw(net, net.pick(*_MAPS))]
+    if net.chance(0.3):
+        net.hint(sides[0])
+        sides[0] = draw(net, net.pick(*_MAPS))
+    if net.chance(0.3):
+        net.hint(x)
+        sides.append(draw(net, net.pick(*_MAPS)))
+    else:
+        sides.append(net.constant(net.array(TensorType((1,), "i8"))) if net.chance(0.3) else x)
+    if any(net.type(side).dtype != "i8" for side in sides):
+        return
+    if net.chance(0.5):
+        sides.reverse()
+    if name == "squared_difference":
+        difference(net, *sides)
+        return
+    params = {} if name in ("maximum", "minimum") else {"zp_a": net.zero_point(), "zp_b": net.zero_point(), "rescale": net.rescale(0.02)}
+    net.op(name, *sides, output=TensorType((), "i8"), **params)
 
 
 @bait(3)

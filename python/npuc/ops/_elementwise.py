@@ -45,38 +45,24 @@ class Map(OpSpec):
 
 
 @dataclass(frozen=True)
-class Binary(OpSpec):
-    """y[p] = f(a[p], b[p]), i8 or i16 of one type to i8 or i16; shapes broadcast as numpy's: aligned right, extents equal or 1."""
+class Pairwise(OpSpec):
+    """y[p] = f(a[p], b[p]); shapes broadcast as numpy's: aligned right, extents equal or 1."""
 
     operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
     kind: ClassVar[isa.ElementwiseKind]
 
-    zp_a: int = param("zero point of a", 0)
-    zp_b: int = param("zero point of b", 0)
-    rescale: Rescale = param("i32 result to output, one record", Rescale((1 << 30,), (30,)))
-
-    def malformed(self) -> Iterator[str]:
+    def unequal(self) -> Iterator[str]:
+        """The shapes do not broadcast."""
         a, b = self.inputs
-        wrong = [*self.mistyped(), *dtype_is("result", self.output, *ACTIVATIONS)]
-        yield from wrong
-        if wrong:
-            return
-        for name, zero_point, tensor in (("zp_a", self.zp_a, a), ("zp_b", self.zp_b, b)):
-            yield from in_range(name, zero_point, tensor.dtype)
-        yield from rescale_ok(self.rescale, (1,), self.output.dtype)
         try:
             np.broadcast_shapes(a.shape, b.shape)
         except ValueError:
             yield f"operands are {a} and {b}, wanted shapes that broadcast"
 
-    def mistyped(self) -> Iterator[str]:
-        """The inputs have types that the op takes."""
-        a, b = self.inputs
-        yield from dtype_is("a", a, *ACTIVATIONS)
-        yield from dtype_is("b", b, a.dtype)
-
-    def infer(self) -> TensorType:
-        return TensorType(tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs))), self.output.dtype)
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the result."""
+        return tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs)))
 
     @property
     def splits(self) -> frozenset[int]:
@@ -97,6 +83,39 @@ class Binary(OpSpec):
         last = self.output.shape[-1:]
         return tuple(i for i, tensor in enumerate(self.inputs) if last and tensor.shape[-1:] == last)
 
+    @property
+    def takes_bricks(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Binary(Pairwise):
+    """y[p] = f(a[p], b[p]), i8 or i16 of one type to i8 or i16; shapes broadcast as numpy's: aligned right, extents equal or 1."""
+
+    zp_a: int = param("zero point of a", 0)
+    zp_b: int = param("zero point of b", 0)
+    rescale: Rescale = param("i32 result to output, one record", Rescale((1 << 30,), (30,)))
+
+    def malformed(self) -> Iterator[str]:
+        a, b = self.inputs
+        wrong = [*self.mistyped(), *dtype_is("result", self.output, *ACTIVATIONS)]
+        yield from wrong
+        if wrong:
+            return
+        for name, zero_point, tensor in (("zp_a", self.zp_a, a), ("zp_b", self.zp_b, b)):
+            yield from in_range(name, zero_point, tensor.dtype)
+        yield from rescale_ok(self.rescale, (1,), self.output.dtype)
+        yield from self.unequal()
+
+    def mistyped(self) -> Iterator[str]:
+        """The inputs have types that the op takes."""
+        a, b = self.inputs
+        yield from dtype_is("a", a, *ACTIVATIONS)
+        yield from dtype_is("b", b, a.dtype)
+
+    def infer(self) -> TensorType:
+        return TensorType(self.shape, self.output.dtype)
+
     def limits(self, target: Target) -> Iterator[Refusal]:
         yield from activation_types(self, target)
         yield from at_most_rank_4(self)
@@ -108,10 +127,6 @@ class Binary(OpSpec):
     def input_scales(self) -> dict[str, int]:
         """Fields of the instruction that only some kinds have."""
         return {}
-
-    @property
-    def takes_bricks(self) -> bool:
-        return True
 
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         a, b = (broadcast(view, output.shape) for view in inputs)

@@ -26,7 +26,7 @@ from npuc.dialects.base import build, spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import build_constant
 from npuc.ops._checks import RANGES
 from npuc.ops._conv import I32_MAX, is_accumulators
-from npuc.ops._elementwise import Binary, Map
+from npuc.ops._elementwise import Map, Pairwise
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
@@ -182,7 +182,7 @@ class _Ranges:
             return _sums(node, node.weights, x) or unknown
         if spec.is_view and node.follows:
             return x
-        return self._pointwise(node, spec, unknown) if isinstance(spec, Map | Binary) else unknown
+        return self._pointwise(node, spec, unknown) if isinstance(spec, Map | Pairwise) else unknown
 
     def _pointwise(self, node: _Node, spec: OpSpec, unknown: _Range) -> _Range:
         """Channels that never change in any input do not in the result; the op says what they become, on one pixel."""

@@ -98,7 +98,7 @@ def _into_table(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
     """table(f(x)) -> table'(x), f any function of one i8."""
     op = view.operation
     before, entries = defining(op.operands[0], *_MAPS), constant_value(op.operands[1])
-    inner = _function(before)
+    inner = function_of(before)
     if before is None or entries is None or inner is None:
         return True
     return _make_table(rewriter, op, before.operands[0], entries[inner.astype(int) + 128])
@@ -107,8 +107,8 @@ def _into_table(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
 def _after_table(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
     """f(table(x)) -> table'(x)."""
     op = view.operation
-    before, outer = defining(op.operands[0], "npu.table"), _function(op)
-    inner = _function(before)
+    before, outer = defining(op.operands[0], "npu.table"), function_of(op)
+    inner = function_of(before)
     if before is None or inner is None or outer is None or uses(before.results[0]) != 1:
         return True
     return _make_table(rewriter, op, before.operands[0], outer[inner.astype(int) + 128], before)
@@ -122,9 +122,9 @@ def _make_table(rewriter: rewrite.PatternRewriter, op: ir.Operation, x: ir.Value
     return False
 
 
-def _function(op: ir.Operation | None) -> np.ndarray | None:
-    """f(-128) ... f(127) of an op that maps one i8 to one i8, None where it does not, or is not known yet."""
-    if op is None:
+def function_of(op: ir.Operation | None) -> np.ndarray | None:
+    """f(-128) ... f(127) of a rescale, clamp or table of one i8 to one i8, None of any other op, or where the table is not known yet."""
+    if op is None or op.name not in _MAPS:
         return None
     spec = spec_of(op)
     if spec.inputs[0].dtype != "i8" or spec.output.dtype != "i8":

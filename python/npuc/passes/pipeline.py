@@ -25,6 +25,7 @@ DEFAULT = (
     "npu-fold-constants",  # what depends on constants alone
     "npu-fuse-pads",  # a pad with the zero point is the padding of the op that reads it
     "npu-fuse-activations",  # a clamp is the bounds of the rescale before it
+    "npu-tabulate",  # x * sigmoid(x) is a table
     "npu-fuse-rescales",  # a rescale that changes nothing goes
     "npu-cancel-layouts",  # NCHW -> NHWC, transposes left only at the edges
     "npu-fold-constants",  # weights that were laid out anew

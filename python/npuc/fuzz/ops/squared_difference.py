@@ -14,7 +14,11 @@ BITS = 7
 
 def draw(net: Net) -> ir.Value:
     a = net.value("i8")
-    b = net.peer(a)
+    return difference(net, a, net.peer(a))
+
+
+def difference(net: Net, a: ir.Value, b: ir.Value) -> ir.Value:
+    """The op on two values."""
     scale_a, scale_b = (float(scale) for scale in net.rng.uniform(0.01, 1, 2))
     common = 2 * max(scale_a, scale_b)
     out = quantize_scale(common * common / ((1 << 2 * BITS) * max(scale_a, scale_b) ** 2 * net.upto(900)))
