@@ -18,6 +18,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from npuc.isa.base import Space  # noqa: E402
 from npuc.passes._segment import drop_dead, graph_of, segments  # noqa: E402
 from npuc.passes.base import TARGET_ATTRIBUTE, functions  # noqa: E402
 from npuc.passes.npu_schedule import planned_graph  # noqa: E402
-from npuc.passes.pipeline import DEFAULT, run_passes  # noqa: E402
+from npuc.passes.pipeline import DEFAULT, leave_out, run_passes  # noqa: E402
 from npuc.plan.commands import Location, blob, compute_commands, view  # noqa: E402
 from npuc.plan.graph import Graph  # noqa: E402
 from npuc.report.profile import Profile, profile  # noqa: E402
@@ -130,14 +131,18 @@ def reachable_cycles(graphs: list[Graph], target: Target) -> int:
     return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes(target) for graph in graphs)))
 
 
-def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, target: Target, schedule: str = "npu-schedule") -> Row:
+def measured(
+    module: ir.Module, names: tuple[list[str], list[str]], name: str, target: Target, schedule: str = "npu-schedule", without: Sequence[str] = ()
+) -> Row:
     """Plan and lower an imported module.
 
     Args:
         schedule: the planning pass, options included.
+        without: rewrites to leave out.
     """
     module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
-    run_passes(module, DEFAULT[:PLANNING])
+    passes = leave_out(without)[0]
+    run_passes(module, passes[: passes.index("npu-schedule")])
     graphs, first = [], 0
     for function in functions(module):
         drop_dead(function.operation)
@@ -152,14 +157,14 @@ def measured(module: ir.Module, names: tuple[list[str], list[str]], name: str, t
     return Row(profile(program), program.metadata["compulsory_bytes"], *sizes, reachable_cycles(graphs, target), seconds)
 
 
-def of_tflite(path: Path, target: Target, schedule: str = "npu-schedule") -> Row:
+def of_tflite(path: Path, target: Target, schedule: str = "npu-schedule", without: Sequence[str] = ()) -> Row:
     """The row of a .tflite file."""
     from npuc.frontend.tflite import import_tflite
 
     context = ir.Context()
     with context, ir.Location.unknown():
         module, known = import_tflite(path.read_bytes(), context)
-        return measured(module, (known.inputs, known.outputs), path.stem, target, schedule)
+        return measured(module, (known.inputs, known.outputs), path.stem, target, schedule, without)
 
 
 def of_resnet50(target: Target) -> Row:

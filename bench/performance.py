@@ -24,6 +24,7 @@ import vela as vela_bench
 
 from npuc import targets
 from npuc.errors import NpucError
+from npuc.passes.pipeline import REWRITES
 from npuc.plan.options import TECHNIQUES
 from npuc.report import calibration, compare, vela
 from npuc.report.ledger import CAUSES, USEFUL
@@ -94,15 +95,16 @@ def measure_techniques() -> Figures:
     found: Figures = {}
     for name in STUDIED:
         table = found[name] = {}
-        variants = {"": "npu-schedule"} | {f"effort {effort}": f"npu-schedule{{effort={effort}}}" for effort in (0, 2, 3)}
-        variants |= {technique: f"npu-schedule{{without={technique}}}" for technique in TECHNIQUES}
-        for technique, planning in variants.items():
+        variants: dict[str, tuple[str, ...]] = {"": ("npu-schedule",)} | {f"effort {effort}": (f"npu-schedule{{effort={effort}}}",) for effort in (0, 2, 3)}
+        variants |= {technique: (f"npu-schedule{{without={technique}}}",) for technique in TECHNIQUES}
+        variants |= {technique: ("npu-schedule", technique) for technique in REWRITES}
+        for technique, (planning, *without) in variants.items():
             table[technique] = {}
             # the highest effort plans for a ladder of capacities: that takes minutes for the larger ones
             for path in vela_bench.networks("mlperf" if technique == "effort 3" else None):
                 sram_kib = None if name == OWN else compare.capacity(name, stored[name, path.stem][0], None) / 1024
                 try:
-                    row = bounds.of_tflite(path, targets.get(name, sram_kib), planning)
+                    row = bounds.of_tflite(path, targets.get(name, sram_kib), planning, without)
                 except NpucError:
                     continue
                 table[technique][path.stem] = {"cycles": row.found.cycles, "seconds": row.seconds}
@@ -280,6 +282,7 @@ _LABELS = {
     "fusion": "groups of several ops", "keep": "values that stay in SRAM between groups", "prefetch": "parameters fetched ahead",
     "ahead": "next stripe loaded meanwhile", "direct": "reading off-chip without a copy", "channels_outer": "channels outside stripes",
     "join": "parameter loads that travel together", "ladder": "plans of smaller capacities",
+    "drop_channels": "channels that cannot matter taken out", "tabulate": "elementwise ops of one value as a table",
 }  # fmt: skip
 
 

@@ -153,7 +153,8 @@ def compile(
         save_stages: folder that receives the module after every pass.
         schedule: JSON file with a schedule to replay.
         effort: how many schedules the planner looks at, 0 to 3.
-        without: techniques that the planner leaves out, by name: fusion, keep, prefetch, join, ahead, direct, bricks, channels_outer, ladder.
+        without: techniques to leave out, by name: fusion, keep, prefetch, join, ahead, direct, bricks, channels_outer, ladder of the planner,
+            drop_channels and tabulate of the passes before it.
         fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
         force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         engine: "native", "numpy" or "auto", for running the result.

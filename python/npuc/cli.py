@@ -205,7 +205,7 @@ def _compile_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--schedule", type=Path, metavar="JSON", help="replay this schedule instead of searching")
     one.add_argument("--effort", type=int, default=1, metavar="N", help="how many schedules the planner looks at, 0 to 3 (default 1)")
     one.add_argument(
-        "--without", action="append", default=[], metavar="NAME", help="plan without this technique, to see what it is worth; may be repeated"
+        "--without", action="append", default=[], metavar="NAME", help="leave out this technique, to see what it is worth; may be repeated"
     )
 
 

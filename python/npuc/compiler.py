@@ -21,10 +21,11 @@ from npuc.ops._plain import plain_params
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE
 from npuc.passes.base import TARGET_ATTRIBUTE, Pass, functions, layer_name
 from npuc.passes.convert_npu_to_npu_cmd import DRAM_OFFSET_ATTRIBUTE
+from npuc.passes.npu_drop_channels import CHANNELS_ATTRIBUTE, MACS_ATTRIBUTE
 from npuc.passes.npu_partition import REASON_ATTRIBUTE, NpuPartition
 from npuc.passes.npu_place_buffers import DRAM_ALIGN_BYTES, PLACEMENT_ATTRIBUTE
 from npuc.passes.npu_schedule import NpuSchedule, segment_contents
-from npuc.passes.pipeline import DEFAULT, Checker, PassRun, run_passes
+from npuc.passes.pipeline import Checker, PassRun, leave_out, run_passes
 from npuc.plan.options import DEFAULT_EFFORT
 from npuc.targets.base import Target
 from npuc.version import __version__
@@ -50,7 +51,7 @@ def lower(
     Args:
         schedule: JSON file with a schedule to replay.
         effort: how many schedules the planner looks at, 0 to 3.
-        without: techniques that the planner leaves out, by name.
+        without: techniques to leave out, by name: the planner's and the rewrites that are only worth cycles.
         fallback: an op that the NPU refuses runs on the host wherever it stands; without it, at the program's edges only.
         force_host: names of layers, or of ops, that run on the host although the NPU takes them.
         validate: asked after every pass that changed something.
@@ -61,11 +62,12 @@ def lower(
     """
     with module.context:
         module.operation.attributes[TARGET_ATTRIBUTE] = to_attr(TargetRef(target.name, target.sram.bytes))
+    names, techniques = leave_out(without)
     chosen: dict[str, Pass] = {
         "npu-partition": NpuPartition(fallback=fallback, force_host=",".join(force_host)),
-        "npu-schedule": NpuSchedule(file=schedule, effort=effort, without=",".join(without)),
+        "npu-schedule": NpuSchedule(file=schedule, effort=effort, without=",".join(techniques)),
     }
-    passes = [chosen.get(name, name) for name in DEFAULT]
+    passes = [chosen.get(name, name) for name in names]
     return run_passes(module, passes, validate=validate, save_stages=save_stages, on_pass=on_pass)
 
 
@@ -204,6 +206,9 @@ def encode(
         known["groups"] = sum(len(schedule["groups"]) for schedule in schedules)
     if PLACEMENT_ATTRIBUTE in function.attributes:
         certificates["placement"] = from_attr(function.attributes[PLACEMENT_ATTRIBUTE])
+    for attribute in (CHANNELS_ATTRIBUTE, MACS_ATTRIBUTE):
+        if attribute in function.attributes:
+            known[attribute.removeprefix("npu.")] = from_attr(function.attributes[attribute])
     layers += encoder.host_layers
     return Program(
         target=target,

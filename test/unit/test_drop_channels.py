@@ -7,13 +7,15 @@ from torch_mlir import ir
 
 from builder import Network
 from npuc import dialects, targets
-from npuc.compiler import lower
+from npuc.compiler import encode, lower
 from npuc.dialects.attrs import TargetRef, to_attr
 from npuc.dialects.base import spec_of, tensor_type
+from npuc.errors import UserInputError
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import TensorType
 from npuc.passes.base import TARGET_ATTRIBUTE, operations
-from npuc.passes.pipeline import run_passes
+from npuc.passes.pipeline import leave_out, run_passes
+from npuc.report.profile import profile
 from npuc.validate import Validator
 
 RELU = {"zp_out": -128, "lo": -128, "hi": 127}
@@ -134,3 +136,25 @@ def test_pruned_networks_keep_their_bytes_through_all_passes(machine, seed):
     with dialects.new_context(), ir.Location.unknown():
         module = separable(rng, first, second)
         lower(module, targets.get(machine), validate=Validator(seed=seed))
+
+
+def test_what_is_not_computed_is_said_and_can_be_kept():
+    """The profile counts channels and multiply-accumulates that went; without the technique nothing goes."""
+    target, found = targets.get("pico-64"), []
+    for without in ((), ("drop-channels",)):
+        with dialects.new_context(), ir.Location.unknown():
+            module = separable(np.random.default_rng(9), np.arange(10), np.arange(10, 30))
+            lower(module, target, without=without)
+            found.append(profile(encode(module, target)))
+    short, whole = found
+    assert (whole.dropped_channels, whole.dropped_macs) == (0, 0)
+    # 30 of 40 channels of a 3x3x3 convolution and of a 3x3 depthwise one, on 5 x 4 pixels, and of what the last layer reads
+    assert (short.dropped_channels, short.dropped_macs) == (60, 30 * 20 * (27 + 9 + 12))
+    assert short.macs + short.dropped_macs == whole.macs
+    assert short.cycles < whole.cycles
+    assert "60 channels that cannot matter are not computed" in " ".join(str(short).split())
+
+
+def test_a_technique_that_there_is_not_is_refused():
+    with pytest.raises(UserInputError, match="no such technique"):
+        leave_out(["drop-chanels"])

@@ -22,6 +22,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from torch_mlir import ir
 
+from npuc.dialects.attrs import to_attr
 from npuc.dialects.base import build, spec_class, spec_of, tensor_type
 from npuc.dialects.npu.ops.constant import build_constant
 from npuc.ops._checks import RANGES
@@ -34,6 +35,9 @@ from npuc.ops.fully_connected import FullyConnected
 from npuc.passes.base import TARGET_ATTRIBUTE, Pass, constant_value, functions, is_constant, target_of
 from npuc.passes.npu_fuse_activations import bounds
 
+CHANNELS_ATTRIBUTE, MACS_ATTRIBUTE = "npu.dropped_channels", "npu.dropped_macs"
+"""On a function: channels of its ops that are gone, and the multiply-accumulates that went with them."""
+
 Layer = Conv2d | DepthwiseConv2d | FullyConnected
 
 
@@ -43,22 +47,28 @@ class NpuDropChannels(Pass):
         # a module for no machine in particular keeps no channel for its array's sake
         multiple = target_of(module).array.channel_multiple if TARGET_ATTRIBUTE in module.operation.attributes else 1
         for function in functions(module):
-            _shrink(function.operation.regions[0].blocks[0], multiple)
+            _shrink(function.operation, multiple)
 
 
-def _shrink(block: ir.Block, multiple: int) -> None:
-    """Replaces every op of a function that has channels too many."""
+def _shrink(function: ir.Operation, multiple: int) -> None:
+    """Replaces every op of a function that has channels too many, and notes what that saves."""
+    block = function.regions[0].blocks[0]
     nodes = [_Node.of(view.operation) for view in block.operations if view.operation.name != "npu.constant"]
     ranges = _Ranges(nodes)
     ties = _tied(nodes, list(block.arguments), multiple)
     _keep_what_is_read(nodes, ranges, ties)
     # everything is decided before the first op changes: a value of an erased op must not be asked
-    changes = [(node, change) for node in nodes if (change := _change(node, ranges, ties)) is not None]
-    dropped = sum(node.spec.output.shape[-1] - change.spec.output.shape[-1] for node, change in changes if node.spec is not None)
-    for node, change in changes:
-        change.apply(node.op)
-    if changes:
-        logging.getLogger("npuc").info("channels that cannot matter: %d taken out, %d ops change", dropped, len(changes))
+    changes = [change for node in nodes if (change := _change(node, ranges, ties)) is not None]
+    dropped = {
+        CHANNELS_ATTRIBUTE: sum(change.dropped_channels for change in changes),
+        MACS_ATTRIBUTE: sum(change.dropped_macs for change in changes),
+    }
+    for change in changes:
+        change.apply()
+    for name, count in dropped.items():
+        if count:
+            function.attributes[name] = to_attr(count)
+            logging.getLogger("npuc").info("%s: %d", name, count)
 
 
 def _channels(value: ir.Value) -> int:
@@ -334,11 +344,21 @@ def _foldable(node: _Node, weights: _Weights, ranges: _Ranges) -> np.ndarray:
 class _Change:
     """What becomes of an op: its other operands are those that it has when its turn comes."""
 
+    op: ir.Operation
+    before: OpSpec
     spec: OpSpec
     constants: dict[int, np.ndarray]
 
-    def apply(self, op: ir.Operation) -> None:
-        operands = list(op.operands)
+    @property
+    def dropped_channels(self) -> int:
+        return self.before.output.shape[-1] - self.spec.output.shape[-1]
+
+    @property
+    def dropped_macs(self) -> int:
+        return self.before.macs() - self.spec.macs()
+
+    def apply(self) -> None:
+        op, operands = self.op, list(self.op.operands)
         with ir.InsertionPoint(op):
             for position, array in self.constants.items():
                 operands[position] = build_constant(np.ascontiguousarray(array), loc=op.operands[position].owner.location)
@@ -358,7 +378,7 @@ def _change(node: _Node, ranges: _Ranges, ties: _Ties) -> _Change | None:
     if len(kept) == spec.output.shape[-1]:
         return None
     known = ((position, constant_value(op.operands[position])) for position in node.follows)
-    return _Change(spec.with_channels(kept), {position: array[..., kept] for position, array in known if array is not None})
+    return _Change(op, spec, spec.with_channels(kept), {position: array[..., kept] for position, array in known if array is not None})
 
 
 def _changed_layer(node: _Node, ranges: _Ranges, ties: _Ties) -> _Change | None:
@@ -380,4 +400,4 @@ def _changed_layer(node: _Node, ranges: _Ranges, ties: _Ties) -> _Change | None:
         TensorType(stored.shape, spec.inputs[1].dtype),
         TensorType((len(outputs),), spec.inputs[2].dtype),
     )
-    return _Change(replace(spec.with_channels(outputs), inputs=types), {1: stored, 2: bias[outputs]})
+    return _Change(node.op, spec, replace(spec.with_channels(outputs), inputs=types), {1: stored, 2: bias[outputs]})

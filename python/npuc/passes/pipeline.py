@@ -17,6 +17,7 @@ from torch_mlir.passmanager import PassManager
 from npuc.errors import InternalError, NpucError, UnsupportedOp, UserInputError
 from npuc.passes import contracts
 from npuc.passes.base import Diagnostics, Pass, error_from, find_pass, pass_names
+from npuc.plan.options import TECHNIQUES
 
 # From what a front door delivers (linalg, TOSA, or npu where it writes that itself) to commands.
 DEFAULT = (
@@ -43,6 +44,9 @@ DEFAULT = (
     "convert-npu-to-npu-cmd",  # one op an instruction
 )
 
+# technique -> the pass of DEFAULT that it is: it is worth cycles, and no other pass relies on it
+REWRITES = {"drop_channels": "npu-drop-channels", "tabulate": "npu-tabulate"}
+
 PassLike = Pass | str
 
 
@@ -60,6 +64,20 @@ class PassRun:
     name: str
     seconds: float
     changed: bool | None
+
+
+def leave_out(without: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The default passes without the rewrites among the techniques `without`, and those of them that the planner leaves out.
+
+    Raises:
+        UserInputError: no such technique.
+    """
+    names = [name.strip().replace("-", "_") for text in without for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in (*TECHNIQUES, *REWRITES):
+            raise UserInputError("there is no such technique", found=name, wanted=", ".join((*TECHNIQUES, *REWRITES)))
+    passes = {REWRITES[name] for name in names if name in REWRITES}
+    return [one for one in DEFAULT if one not in passes], [name for name in names if name in TECHNIQUES]
 
 
 def split_pipeline(text: str) -> list[str]:

@@ -100,6 +100,7 @@ class Profile:
         array_bound_cycles, compulsory_bytes: the two that it follows from.
         estimate_cycles: what the planner expected.
         peak_sram_bytes, sram_bytes: SRAM used at most, and there.
+        dropped_channels, dropped_macs: of the model's own, what cannot matter and is not computed; in no other figure.
         bound_sram_bytes: no placement of the schedule's buffers needs less, as the planner proved; 0: unknown.
         off_chip_read_bytes, off_chip_write_bytes: bytes through the off-chip port.
         commands: instructions with their semaphores; `semaphore_commands` of them only wait or signal.
@@ -139,6 +140,8 @@ class Profile:
     array_bound_cycles: int = 0
     compulsory_bytes: int = 0
     bound_sram_bytes: int = 0
+    dropped_channels: int = 0
+    dropped_macs: int = 0
 
     @property
     def milliseconds(self) -> float:
@@ -232,6 +235,8 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
         array_bound_cycles=sum(layer.array_cycles for layer in on_npu),
         compulsory_bytes=compulsory_bytes(program),
         bound_sram_bytes=_bound_sram_bytes(program),
+        dropped_channels=_figure(program, "dropped_channels"),
+        dropped_macs=_figure(program, "dropped_macs"),
     )
 
 

@@ -66,12 +66,16 @@ def headline(profile: "Profile") -> list[str]:
     estimate = f", planned {count(profile.estimate_cycles)}" if profile.estimate_cycles else ""
     must = f" of {kib(profile.compulsory_bytes)} KiB that must be moved" if profile.compulsory_bytes else ""
     sram = f"{kib(profile.peak_sram_bytes)} of {kib(profile.sram_bytes)} KiB{_placed(profile)}"
-    return [
+    lines = [
         f"{profile.network or 'network'} on {profile.target}: {profile.milliseconds:.3f} ms, {rate}, MAC utilisation {percent(profile.mac_utilisation)}",
         f"{count(profile.cycles)} cycles at {profile.clock_hz / 1e6:,.0f} MHz{bound}{estimate}",
         f"SRAM {sram}, off-chip {kib(profile.off_chip_read_bytes)} KiB read and {kib(profile.off_chip_write_bytes)} KiB written{must}; "
         f"{count(profile.commands)} commands, {profile.semaphores} semaphores",
     ]
+    if profile.dropped_channels:
+        own = f"{millions(profile.dropped_macs)} of the model's {millions(profile.dropped_macs + profile.macs)} MMAC"
+        lines.append(f"{count(profile.dropped_channels)} channels that cannot matter are not computed: {own} (--without drop-channels keeps them)")
+    return lines
 
 
 def _placed(profile: "Profile") -> str:
