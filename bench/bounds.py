@@ -32,12 +32,11 @@ from npuc import targets  # noqa: E402
 from npuc.compiler import encode  # noqa: E402
 from npuc.dialects.attrs import TargetRef, to_attr  # noqa: E402
 from npuc.errors import NpucError  # noqa: E402
-from npuc.isa.base import Space  # noqa: E402
 from npuc.passes._segment import drop_dead, graph_of, segments  # noqa: E402
 from npuc.passes.base import TARGET_ATTRIBUTE, functions  # noqa: E402
 from npuc.passes.npu_schedule import planned_graph  # noqa: E402
 from npuc.passes.pipeline import DEFAULT, leave_out, run_passes  # noqa: E402
-from npuc.plan.commands import Location, blob, compute_commands, view  # noqa: E402
+from npuc.plan.commands import whole_commands  # noqa: E402
 from npuc.plan.graph import Graph  # noqa: E402
 from npuc.report.profile import Profile, profile  # noqa: E402
 from npuc.report.table import count, kib  # noqa: E402
@@ -122,11 +121,9 @@ def reachable_cycles(graphs: list[Graph], target: Target) -> int:
     queues = dict.fromkeys(target.queue_names, 0)
     for graph in graphs:
         for node in (node for node in graph.nodes if not node.spec.is_view):
-            inputs = [view(graph.types[value], Location(Space.SRAM, 0), bricks=value in graph.bricks) for value in node.activations]
-            params = blob(Location(Space.SRAM, 0), min(graph.moved_bytes(node), node.spec.param_bytes()))
-            scratch = blob(Location(Space.SRAM, 0), node.spec.scratch_bytes(target))
-            output = view(node.spec.output, Location(Space.SRAM, 0), bricks=node.output in graph.bricks)
-            for command in compute_commands(node.spec, inputs, output, params, scratch, target, node.name):
+            stored = min(graph.moved_bytes(node), node.spec.param_bytes())
+            bricks = [value in graph.bricks for value in (*node.activations, node.output)]
+            for command in whole_commands(node.spec, target, param_bytes=stored, bricks=bricks):
                 queues[command.queue] += command.instruction.cycles(target)
     return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes(target) for graph in graphs)))
 

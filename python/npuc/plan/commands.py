@@ -80,6 +80,23 @@ def compute_commands(
     ]
 
 
+def whole_commands(spec: OpSpec, target: Target, *, param_bytes: int | None = None, bricks: Sequence[bool] = ()) -> list[Command]:
+    """The commands of an op on whole tensors that all lie in SRAM: what it costs where nothing around it matters.
+
+    Args:
+        param_bytes: size of the stored parameters, where they are packed.
+        bricks: whether each activation, and last the output, lies in bricks (default: where it can, on machines that know them).
+    """
+    bricks = bricks or [target.array.bricks and spec.takes_bricks] * (len(spec.activations) + 1)
+    somewhere = Location(Space.SRAM, 0)
+    *inputs, output = (
+        view(tensor, somewhere, bricks=one)
+        for tensor, one in zip((*(spec.inputs[position] for position in spec.activations), spec.output), bricks, strict=True)
+    )
+    params = blob(somewhere, spec.param_bytes() if param_bytes is None else param_bytes)
+    return compute_commands(spec, inputs, output, params, blob(somewhere, spec.scratch_bytes(target)), target, spec.name)
+
+
 def copy_command(source: Operand, destination: Operand, kind: str, target: Target, location: str) -> Command:
     """One DMA transfer."""
     return Command(Dma(src=source, dst=destination), dma_queue(kind, target), location)
