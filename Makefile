@@ -81,7 +81,7 @@ sanitize: $(DEV)
 	ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=$(CURDIR)/build/sanitize \
 	  LD_PRELOAD="$$($(CXX) -print-file-name=libasan.so) $$($(CXX) -print-file-name=libubsan.so) $$($(CXX) -print-file-name=libstdc++.so)" \
 	  $(BIN)/python -m pytest -q -p no:cacheprovider test/unit/test_native_engine.py test/unit/test_native_kernels.py test/unit/test_native_timing.py \
-	  test/unit/test_plan_pack.py test/unit/test_plan_price.py test/unit/test_hazards.py test/unit/test_isa_blocks.py \
+	  test/unit/test_plan_pack.py test/unit/test_plan_price.py test/unit/test_weight_codec.py test/unit/test_hazards.py test/unit/test_isa_blocks.py \
 	  test/unit/test_bricks.py::test_the_commands_of_an_op_in_bricks_equal_its_reference \
 	  test/unit/test_bricks.py::test_the_native_race_proof_proves_nothing_that_python_does_not
 

@@ -257,5 +257,6 @@ NB_MODULE(_native, m) {
         "acc: int32 [...,C]; multiplier: int32 [C] or [1], each >= 0 (0: the result is zp_out, clamped);\n"
         "shift: int32, as many, each 2..62; zp_out, lo, hi within int8. Returns int8 of acc's shape. Errors as conv2d_acc.");
   bind_engine(m);
+  bind_numerics(m);
   bind_plan(m);
 }

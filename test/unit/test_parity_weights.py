@@ -47,7 +47,7 @@ def packed_bytes(kind, weights, zero_point, preset):
         channels_first = np.ascontiguousarray(np.moveaxis(weights[0], 2, 0)[..., None])
     else:
         channels_first = weights.reshape(weights.shape[0], 1, 1, -1) if kind == "fc" else weights
-    return len(weight_codec.pack(channels_first, zero_point, kind == "dw", targets.get(preset).array.cores))
+    return len(weight_codec.pack(channels_first, zero_point, kind == "dw", targets.get(preset).array.cores, cut=kind != "fc"))
 
 
 @pytest.mark.skipif(not MODELS.is_dir(), reason="the networks are not here")
@@ -64,11 +64,14 @@ def test_no_layer_is_denser_than_velas_encoder_makes_it(model):
 
 @pytest.mark.skipif(not MODELS.is_dir(), reason="the networks are not here")
 @pytest.mark.parametrize("preset", PRESETS)
-def test_whole_networks_pack_within_a_twentieth_of_velas_bytes(preset):
-    """Plain weights included where either side has fewer of them."""
-    for model in ("coral_tf2_mobilenet_v2_224_ptq", "mlperf_vww_mnv1_025_96_int8", "mlperf_ad_fcae_int8"):
-        layers = list(weights_in(MODELS / f"{model}.tflite"))
-        rows = [row for row in ROWS if row["model"] == model]
-        ours = sum(min(packed_bytes(*layers[int(row["layer"])], preset), layers[int(row["layer"])][1].size) for row in rows)
-        theirs = sum(int(row[preset]) for row in rows)
-        assert ours < theirs * 1.05, (model, ours, theirs)
+@pytest.mark.parametrize("model", sorted({row["model"] for row in ROWS}))
+def test_whole_networks_pack_within_three_thousandths_of_velas_bytes(model, preset):
+    """Vela packs what would be fewer bytes plain, too; without that gain, the most is vww: 950 of its 43,824 bytes are reserve."""
+    layers = list(weights_in(MODELS / f"{model}.tflite"))
+    rows = [row for row in ROWS if row["model"] == model]
+    plain = [layers[int(row["layer"])][1].size for row in rows]
+    ours = sum(min(packed_bytes(*layers[int(row["layer"])], preset), size) for row, size in zip(rows, plain, strict=True))
+    theirs = [int(row[preset]) for row in rows]
+    least = sum(min(size, bytes_) for size, bytes_ in zip(plain, theirs, strict=True))
+    assert ours <= 1.003 * sum(theirs), (ours, sum(theirs))
+    assert ours <= (1.022 if model == "mlperf_vww_mnv1_025_96_int8" else 1.009) * least, (ours, least)

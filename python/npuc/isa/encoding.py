@@ -19,9 +19,9 @@ from npuc.isa.base import Command, DType, Instruction, Operand, Space
 from npuc.isa.legality import Legality
 from npuc.targets.base import Target
 
-MINOR = 4
+MINOR = 5
 """Minor version of the format: 1.1 added fields for TFLite's arithmetic to elementwise and pool, 1.2 packed weights, 1.3 tensors that
-the host puts into SRAM, 1.4 operands in bricks of channels."""
+the host puts into SRAM, 1.4 operands in bricks of channels, 1.5 a denser form of packed weights."""
 
 _HEADER = struct.Struct("<BBI")
 # dtype, base, shape, strides, padding, pad value, ring rows, first row, brick stride

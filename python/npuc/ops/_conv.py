@@ -51,12 +51,13 @@ def param_bytes(channels: int, weights: TensorType) -> int:
     return RECORD.itemsize * channels + weights.elements
 
 
-def packed_params(records: bytes, weights: np.ndarray, zp_w: int, target: Target, *, depthwise: bool = False) -> bytes:
+def packed_params(records: bytes, weights: np.ndarray, zp_w: int, target: Target, *, depthwise: bool = False, cut: bool = True) -> bytes:
     """The blob of a machine that decodes weights: packed where that is smaller, else as it is.
 
     Args:
         records: the scale records.
         weights: i8 [O, KH, KW, C]; of a depthwise kernel [KH, KW, C].
+        cut: as `weight_codec.pack` takes it.
     """
     raw = records + weights.tobytes()
     if not target.array.decoded_weights:
@@ -65,7 +66,7 @@ def packed_params(records: bytes, weights: np.ndarray, zp_w: int, target: Target
     if max(channels_first.shape[1:3]) > _MAX_PACKED_KERNEL:
         return raw
     cores = target.array.cores if isinstance(target.array, MicroBlockArray) else 1
-    packed = weight_codec.pack(channels_first, zp_w, depthwise, cores)
+    packed = weight_codec.pack(channels_first, zp_w, depthwise, cores, cut=cut)
     # the stream starts on a boundary of its own; a blob that is no shorter than plain weights is told by its size
     data = records + bytes(-len(records) % weight_codec.ALIGN) + packed
     return data if len(data) < len(raw) else raw

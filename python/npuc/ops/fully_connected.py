@@ -87,7 +87,7 @@ class FullyConnected(OpSpec):
 
     def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
         weights, bias = arrays
-        return _conv.packed_params(pack_records(self.rescale, bias), weights[:, None, None, :], self.zp_w, target)
+        return _conv.packed_params(pack_records(self.rescale, bias), weights[:, None, None, :], self.zp_w, target, cut=False)
 
     def array_cycles(self, target: Target) -> int:
         out = 1, self.output.shape[0], self.output.shape[1]
