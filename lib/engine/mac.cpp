@@ -67,7 +67,8 @@ std::shared_ptr<const Packed> Plan::packed_of(Command &command, const Memories &
   const std::int64_t groups = depthwise ? 1 : f[4], zp_x = f[depthwise ? 4 : 5], zp_w = f[depthwise ? 5 : 6];
   const bool double_round = f[depthwise ? 9 : 10] != 0;
   const bool constant = command.origin_weights >= 0 && command.origin_scales >= 0;
-  const Key key{command.opcode, command.origin_weights, command.origin_scales, w.n, w.h, w.w, w.c, groups, zp_x * 1024 + zp_w, double_round};
+  const Key key{command.opcode, command.origin_weights, command.origin_scales, w.n, w.h, w.w, w.c, w.stride_n, w.stride_h, groups,
+                zp_x * 1024 + zp_w, double_round};
   if (constant)
     if (const auto found = kept.find(key); found != kept.end())
       return command.packed = found->second;

@@ -82,7 +82,7 @@ private:
     std::vector<const std::int8_t *> taps, row_taps;
   };
   using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
-                         std::int64_t, std::int64_t>;
+                         std::int64_t, std::int64_t, std::int64_t, std::int64_t>;
 
   void find_origins(std::int64_t constant_bytes);
   bool execute(Command &command, const Memories &memories, const Path &path);

@@ -60,8 +60,8 @@ std::int64_t run_bytes(const ElementLayout &layout, std::int64_t height, std::in
   std::int64_t run = layout.element, runs = channels * width * height;
   if (layout.stride_c == run || channels == 1) {
     run *= channels, runs = width * height;
-    if (layout.stride_w == run || width == 1) {
-      run *= width, runs = height;
+    if ((layout.stride_w > 0 && layout.stride_w <= run) || width == 1) {
+      run += (width - 1) * layout.stride_w, runs = height;
       if (layout.stride_h == run || height == 1)
         run *= height, runs = 1;
     }

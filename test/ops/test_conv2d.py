@@ -6,8 +6,20 @@ import pytest
 
 from npuc.ops.base import TensorType
 from npuc.ops.conv2d import Conv2d
-from npuc.targets import get
-from ops.harness import i8, int_rescale, pick, random_rescale, raw_or_i8, upto, values, zero_point
+from npuc.targets import get, names
+from ops.harness import (
+    assert_commands_equal_reference,
+    i8,
+    int_rescale,
+    pick,
+    place,
+    random_rescale,
+    raw_or_i8,
+    total_cycles,
+    upto,
+    values,
+    zero_point,
+)
 
 torch = pytest.importorskip("torch")
 
@@ -85,3 +97,46 @@ def test_grouped_channels_are_cut_at_the_borders_of_groups_or_within_one():
         np.testing.assert_array_equal(tile.spec.reference(*parts), whole[..., start : start + size])
     with pytest.raises(ValueError, match="cut groups of 3, wanted whole groups or a part of one"):
         spec.tile(((0, 1), (0, 2), (0, 2), (2, 2)))
+
+
+def narrow_spec(rng):
+    """Few channels under a kernel of several columns."""
+    channels, depth = upto(rng, 40), pick(rng, 1, 1, 2, 3, 4, 7)
+    (h, kh, sh, _, top, bottom), kw, sw = window(rng, 5), upto(rng, 9, 2), upto(rng, 3)
+    left, right = upto(rng, kw - 1, 0), upto(rng, kw - 1, 0)
+    return Conv2d.of(
+        i8(upto(rng, 2), h, kw + upto(rng, 20, 0), depth), i8(channels, kh, kw, depth), TensorType((channels,), "i32"), output=raw_or_i8(rng),
+        strides=(sh, sw), pads=(min(top, kh - 1), min(bottom, kh - 1), left, right), zp_x=zero_point(rng), zp_w=pick(rng, 0, zero_point(rng)),
+        rescale=random_rescale(rng, pick(rng, 1, channels), 1 / (40 * depth * kh * kw)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("machine", names())
+def test_columns_become_channels_where_that_is_faster(machine):
+    """Windows within the image, and those at both borders, give the reference's values; what is emitted is never dearer than one command."""
+    rng, target, cut = np.random.default_rng(11), get(machine), 0
+    for _ in range(60):
+        try:
+            spec = narrow_spec(rng)
+        except ValueError:
+            # the kernel is larger than the image
+            continue
+        inputs = values(rng, spec)
+        assert_commands_equal_reference(rng, spec, inputs, target)
+        memory, arguments = place(rng, spec, inputs, target)
+        emitted = spec.emit(*arguments)
+        if len(emitted) > 1 or emitted[0].ifm.shape[3] != spec.inputs[0].shape[3]:
+            cut += 1
+            assert all(one.weights.shape[2] == one.stride_w == 1 for one in emitted)
+            assert sum(one.ofm.shape[2] for one in emitted) == spec.output.shape[2]
+            assert emitted[0].ifm.shape[3] == spec.inputs[1].shape[2] * spec.inputs[0].shape[3]
+    assert cut >= 5
+
+
+def test_a_bound_counts_columns_as_channels():
+    """A kernel of 10 by 4 over one channel takes 10 steps of an array that adds up eight channels at once, not 40."""
+    spec = Conv2d.of(i8(1, 49, 13, 1), i8(8, 10, 4, 1), TensorType((8,), "i32"), output=TensorType((), "i8"), strides=(2, 2))
+    rng, target = np.random.default_rng(0), get("edge-256")
+    steps = -(-spec.output.shape[1] // 2) * -(-spec.output.shape[2] // 2) * 10
+    assert spec.array_cycles(target) == steps
+    assert steps <= total_cycles(rng, spec, values(rng, spec), target) < 2 * steps

@@ -41,13 +41,13 @@ class Layout(microblocks.Layout):
     """How the elements of a view follow one another, and what its blocks cost on a port that counts runs."""
 
     def run_bytes(self, height: int, width: int, channels: int, burst: int) -> int:
-        """Port bytes of one block, every contiguous run rounded up to whole bursts."""
+        """Port bytes of one block, every contiguous run rounded up to whole bursts; bytes that neighbouring pixels share are read once."""
         stride_h, stride_w, stride_c = self.strides
         run, runs = self.element, channels * width * height
         if stride_c == run or channels == 1:
             run, runs = run * channels, width * height
-            if stride_w == run or width == 1:
-                run, runs = run * width, height
+            if 0 < stride_w <= run or width == 1:
+                run, runs = run + (width - 1) * stride_w, height
                 if stride_h == run or height == 1:
                     run, runs = run * height, 1
         return runs * -(-run // burst) * burst

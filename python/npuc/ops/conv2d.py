@@ -13,6 +13,7 @@ from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops import _conv
 from npuc.ops._checks import activation_types, rank_is
+from npuc.ops._columns import can_be_channels, few_channels, interior, strips
 from npuc.ops._views import pack_records, records_view
 from npuc.ops._windows import Axis, axes, cut_windows, window_problems
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
@@ -118,13 +119,26 @@ class Conv2d(OpSpec):
 
     def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
         weights, bias = arrays
+        if self._narrow:
+            # a stream has one order of the weights, columns as channels have another
+            return self.pack_params(*arrays)
         return _conv.packed_params(pack_records(self.rescale, bias), weights, self.zp_w, target)
 
     def array_cycles(self, target: Target) -> int:
         n, height, width, channels = self.output.shape
         _, kernel_h, kernel_w, depth = self.inputs[1].shape
         out = height, width, channels // self.groups
-        return n * self.groups * _conv.steps(self.inputs[0], target) * target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
+        cycles = target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
+        if self._narrow:
+            # columns as channels, but for what the borders take
+            out = height, interior(self._axes()[1])[1], channels
+            cycles = min(cycles, target.array.conv2d_cycles(out, out, kernel_w * depth, (kernel_h, 1)))
+        return n * self.groups * _conv.steps(self.inputs[0], target) * cycles
+
+    @property
+    def _narrow(self) -> bool:
+        """Columns of the kernel may be taken as channels; see `npuc.ops._columns`."""
+        return self.groups == 1 and few_channels(self.inputs[0].shape[3], self._axes()[1])
 
     @property
     def takes_bricks(self) -> bool:
@@ -133,11 +147,20 @@ class Conv2d(OpSpec):
     def emit(self, inputs: tuple[Operand, ...], output: Operand, params: Operand, scratch: Operand, target: Target) -> list[Instruction]:
         channels = self.output.shape[3]
         weights = _conv.weights_part(params, channels, self.inputs[1].nhwc)
-        instruction = isa.Conv2d(
+        whole = isa.Conv2d(
             ifm=inputs[0].padded(self.pads, self.zp_x), weights=weights.view, scales=records_view(params, channels), ofm=output,
             packed=weights.packed, kernel_h=weights.kernel_h, kernel_w=weights.kernel_w,
             stride_h=self.strides[0], stride_w=self.strides[1], dilation_h=self.dilation[0], dilation_w=self.dilation[1], groups=self.groups,
             zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
             double_round=int(self.rescale.double_round),
         )  # fmt: skip
-        return [instruction.blocked(target)]
+        plain = [whole.blocked(target)]
+        columns = self._axes()[1]
+        if weights.packed or self.groups > 1 or not can_be_channels(inputs[0], columns):
+            return plain
+        rows = (*self.pads[:2], 0, 0)
+        cut = [
+            replace(whole, ifm=one.ifm.padded(rows, self.zp_x), weights=one.weights, ofm=one.ofm, stride_w=1).blocked(target)
+            for one in strips(inputs[0], weights.view, output, columns)
+        ]
+        return min(plain, cut, key=lambda some: sum(one.cycles(target) for one in some))

@@ -15,7 +15,7 @@ from npuc.ops.base import OpSpec
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.slice import Slice
 from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, layer_name, replace_op, target_of
-from npuc.plan.commands import whole_commands
+from npuc.plan.commands import whole_cycles
 from npuc.targets.base import Target
 
 
@@ -52,5 +52,4 @@ def _pays(strided: OpSpec, sliced: tuple[OpSpec, ...], target: Target) -> bool:
     """What a smaller input saves around the op is worth a quarter of it."""
     if any(next(spec.limits(target), None) is not None for spec in (strided, *sliced)):
         return True
-    before, after = (sum(command.instruction.cycles(target) for spec in specs for command in whole_commands(spec, target)) for specs in ((strided,), sliced))
-    return 4 * after <= 5 * before
+    return 4 * sum(whole_cycles(spec, target) for spec in sliced) <= 5 * whole_cycles(strided, target)

@@ -32,6 +32,7 @@ DEFAULT = (
     "npu-fold-constants",  # weights that were laid out anew
     "npu-fuse-pads",  # pads that a transpose hid
     "npu-fuse-activations",
+    "npu-depthwise-to-conv2d",  # of a single channel, where that is faster
     "npu-slice-strides",  # a 1x1 kernel reads what it needs and no more
     "npu-drop-channels",  # channels that never change, and those that nobody reads
     "npu-fuse-signs",  # bytes without a sign are read as they are, where the machine can

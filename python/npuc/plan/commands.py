@@ -97,6 +97,11 @@ def whole_commands(spec: OpSpec, target: Target, *, param_bytes: int | None = No
     return compute_commands(spec, inputs, output, params, blob(somewhere, spec.scratch_bytes(target)), target, spec.name)
 
 
+def whole_cycles(spec: OpSpec, target: Target) -> int:
+    """Cycles of `whole_commands`, one after the other."""
+    return sum(command.instruction.cycles(target) for command in whole_commands(spec, target))
+
+
 def copy_command(source: Operand, destination: Operand, kind: str, target: Target, location: str) -> Command:
     """One DMA transfer."""
     return Command(Dma(src=source, dst=destination), dma_queue(kind, target), location)
