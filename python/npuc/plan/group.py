@@ -409,6 +409,10 @@ class Groups:
                 del alive[value]
         return peak
 
+    def _scratch_bytes(self, node: Node, shape: Shape) -> int:
+        """Of the node's highest tile."""
+        return align(self.shared.footprints.scratch_bytes(node, max(shape.heights[node.index]), self.target))
+
     def _striped_edges(self, shape: Shape, nodes: Sequence[Node], parts: Sequence[int], hold: bool):
         """All rings, all held parameters (or as many of the largest chunk as are buffered) and the largest scratch."""
         graph = self.graph
@@ -417,7 +421,7 @@ class Groups:
         inputs, outputs = entering(graph, members), escaping(graph, members)
         chunks = [self._chunk_bytes(node, part) for node, part in zip(nodes, parts, strict=True)]
         inner = sum(chunks) if hold else self.buffered * max(chunks, default=0)
-        inner += max((align(node.spec.scratch_bytes(self.target)) for node in nodes), default=0)
+        inner += max((self._scratch_bytes(node, shape) for node in nodes), default=0)
         inner += sum(held for value, held in shape.held.items() if value not in views and value not in inputs and value not in outputs)
 
         def size(value: int, kept: bool) -> int:
@@ -448,7 +452,7 @@ class Groups:
         run = kind.bytes // kind.elements * channels * (kind.nhwc[2] if node.output in graph.bricks else 1)
         store = dram.cycles(kind.bytes // run * dram.in_bursts(run)) + len(chunks) * count * dram.write_latency
         tile = align(node.spec.output.bytes // rows(node.spec.output) * max(shape.heights[index]) * channels // node.spec.output.shape[-1])
-        work = self.buffered * (chunk_bytes + tile) + align(node.spec.scratch_bytes(target))
+        work = self.buffered * (chunk_bytes + tile) + self._scratch_bytes(node, shape)
         edges: list[Edge | None] = []
         for stays in (False, True):
             inputs = [value for value in set(node.activations) if self._loaded(value, stays)]

@@ -339,7 +339,7 @@ def _expand_by_rows(state: _Expansion, number: int, group: GroupPlan) -> None:
                 state.add(View(index, place[node.output]), number, place[node.output])
                 continue
             whole = with_rows(node.spec.output, *appears)
-            scratch_bytes = node.spec.scratch_bytes(target)
+            scratch_bytes = state.footprints.scratch_bytes(node, appears[1] - appears[0], target)
             for part, chunk in enumerate(chunks[index]):
                 region = chunk_region(whole, chunk) if len(chunks[index]) > 1 else whole
                 params = held.get((index, part), -1)

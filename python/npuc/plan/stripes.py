@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from npuc.ops.base import Tile
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, rows, with_rows
-from npuc.targets.base import ceil_div
+from npuc.targets.base import Target, ceil_div
 
 
 class Footprints:
@@ -30,6 +30,12 @@ class Footprints:
         if key not in self._tiles:
             self._tiles[key] = node.spec.tile(with_rows(node.spec.output, low, high))
         return self._tiles[key]
+
+    def scratch_bytes(self, node: Node, height: int, target: Target) -> int:
+        """Scratch of a tile of `height` output rows, all channels."""
+        if not node.spec.scratch_bytes(target):
+            return 0
+        return self.tile(node, 0, height).spec.scratch_bytes(target)
 
     def param_bytes(self, node: Node, chunk: tuple[int, int]) -> int:
         """Bytes of the packed parameters of output channels `chunk` (start, size)."""
