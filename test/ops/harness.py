@@ -15,7 +15,7 @@ from npuc.isa.legality import Legality
 from npuc.numerics import kernels
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType, cut
-from npuc.plan.commands import Location, can_lie_in_bricks, view
+from npuc.plan.commands import Location, as_words, can_lie_in_bricks, view
 from npuc.targets.base import Target
 
 SRAM_BYTES = 1 << 16
@@ -135,6 +135,7 @@ class Places:
         """Dense, or rows in a ring with a random first row, or columns and channels cut from a larger tensor, or in bricks of channels."""
         if dense:
             return view(tensor, Location(Space.SRAM, self.take(tensor.bytes)))
+        tensor = as_words(tensor)
         n, height, width, channels = tensor.nhwc
         element = np.dtype(NUMPY_DTYPES[tensor.dtype]).itemsize
         wide, deep = (width + upto(self.rng, 3, 0), channels + upto(self.rng, 5, 0)) if self.rng.random() < 0.5 else (width, channels)
@@ -188,7 +189,8 @@ def assert_commands_equal_reference(rng, spec: OpSpec, inputs, target: Target):
         assert not problems, (instruction, problems)
         assert len(encode_instruction(instruction)) > 0
         instruction.effect({Space.SRAM: memory}, kernels)
-    np.testing.assert_array_equal(output.read(memory), spec.reference(*inputs).reshape(output.shape), err_msg=str(spec))
+    expected = spec.reference(*inputs).reshape(-1).view(output.dtype.numpy).reshape(output.shape)
+    np.testing.assert_array_equal(output.read(memory), expected, err_msg=str(spec))
     others = ~touched(memory.size, (output, scratch))
     np.testing.assert_array_equal(memory[others], before[others], err_msg="bytes outside of output and scratch changed")
 

@@ -18,6 +18,9 @@ from npuc.plan.graph import Graph, Node
 DEVICE_ATTRIBUTE = "npu.device"
 SCHEDULE_ATTRIBUTE = "npu.schedule"
 
+# what instructions read; they can write an i64 as two words
+_KNOWN = frozenset({"i8", "i16", "i32", "ui8"})
+
 
 def on_npu(op: ir.Operation) -> bool:
     """Whether an op of `npuc.ops` runs on the NPU: npu-partition's mark, or, without one, whether it could at all."""
@@ -27,7 +30,8 @@ def on_npu(op: ir.Operation) -> bool:
     if DEVICE_ATTRIBUTE in op.attributes:
         return ir.StringAttr(op.attributes[DEVICE_ATTRIBUTE]).value == "npu"
     activations = (value for position, value in enumerate(op.operands) if position not in cls.param_operands)
-    return not cls.host_only and all(tensor_type(value.type).dtype in ("i8", "i16", "i32", "ui8") for value in (*activations, op.results[0]))
+    read, made = {tensor_type(value.type).dtype for value in activations}, tensor_type(op.results[0].type).dtype
+    return not cls.host_only and read <= _KNOWN and made in _KNOWN | {"i64"}
 
 
 @dataclass

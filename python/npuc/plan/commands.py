@@ -28,6 +28,14 @@ def can_lie_in_bricks(tensor: TensorType) -> bool:
     return len(tensor.shape) <= 4 and tensor.nhwc[3] % BRICK == 0 and tensor.nhwc[3] > BRICK and tensor.nhwc[2] > 1
 
 
+def as_words(tensor: TensorType) -> TensorType:
+    """What the machine sees of a tensor: no instruction knows i64, so each is two i32 along the last dimension, the low word first."""
+    if tensor.dtype != "i64":
+        return tensor
+    *outer, last = tensor.shape or (1,)
+    return TensorType((*outer, 2 * last), "i32")
+
+
 def view(tensor: TensorType, where: Location, region: Region | None = None, bricks: bool = False) -> Operand:
     """The operand for `region` of `tensor`, whose buffer lies at `where`.
 
@@ -37,6 +45,11 @@ def view(tensor: TensorType, where: Location, region: Region | None = None, bric
     Raises:
         InternalError: the region cuts through bricks.
     """
+    if tensor.dtype == "i64":
+        if region:
+            region = (*region[:-1], (2 * region[-1][0], 2 * region[-1][1]))
+        tensor = as_words(tensor)
+        region = region or None
     n, height, width, channels = tensor.nhwc
     dtype = DType[tensor.dtype.upper()]
     element = dtype.bytes
