@@ -3,7 +3,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from npuc.isa.base import Space
 from npuc.isa.program import Edge, HostCall, HostSegment, Layer, NpuSegment, Port, Program, Tensor
 from npuc.ops._plain import plain_params
 from npuc.passes._segment import SCHEDULE_ATTRIBUTE
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, functions, layer_name
+from npuc.passes.base import TARGET_ATTRIBUTE, Pass, functions, layer_name, uses
 from npuc.passes.convert_npu_to_npu_cmd import DRAM_OFFSET_ATTRIBUTE
 from npuc.passes.npu_drop_channels import CHANNELS_ATTRIBUTE, MACS_ATTRIBUTE
 from npuc.passes.npu_partition import REASON_ATTRIBUTE, NpuPartition
@@ -86,6 +86,8 @@ class _Encoder:
     numbers: dict[ir.Value, int] = field(default_factory=dict)
     segments: list[HostSegment | NpuSegment] = field(default_factory=list)
     calls: list[HostCall] = field(default_factory=list)
+    # what NPU segments made
+    made: set[ir.Value] = field(default_factory=set)
     host_layers: list[Layer] = field(default_factory=list)
     lowered: list[Segment] = field(default_factory=list)
     # constants of a program that has no NPU segment to hold them
@@ -136,12 +138,25 @@ class _Encoder:
 
     def _host(self, op: ir.Operation) -> None:
         spec = spec_of(op)
+        if spec.is_view and self._reshaped(op):
+            return
         inputs = [self.numbers[value] for value in op.operands]
         output = self.tensor(op.results[0], f"{layer_name(op) or spec.name}")
         params = plain_params(spec)
         reason = from_attr(op.attributes[REASON_ATTRIBUTE]) if REASON_ATTRIBUTE in op.attributes else ""
         self.calls.append(HostCall(spec.name, params, tuple(inputs), output, layer_name(op), reason))
         self.host_layers.append(Layer(layer_name(op) or spec.name, spec.name, spec.macs(), 0, "host", reason))
+
+    def _reshaped(self, op: ir.Operation) -> bool:
+        """Whether a view of what a segment made, for the host alone, is that tensor under another shape: nobody has to do anything."""
+        source, result = op.operands[0], op.results[0]
+        if source not in self.made or uses(source) != 1 or any(is_cast(use.owner.operation) for use in result.uses):
+            return False
+        number = self.numbers[source]
+        self.tensors[number] = replace(self.tensors[number], shape=tensor_type(result.type).shape)
+        self.numbers[result] = number
+        self.made.add(result)
+        return True
 
     def _npu(self, op: ir.Operation) -> None:
         self.flush()
@@ -153,6 +168,7 @@ class _Encoder:
                 self.uploaded(value, offset)
         for value, offset in zip(outputs, segment.output_offsets, strict=True):
             self.tensor(value, f"npu_{len(self.tensors)}", -1 if through_sram else offset)
+        self.made.update(outputs)
         self.lowered.append(segment)
         edges = [
             tuple(Edge(self.numbers[value], offset) for value, offset in zip(values, offsets, strict=True)) if through_sram else ()

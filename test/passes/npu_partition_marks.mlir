@@ -51,3 +51,33 @@ func.func @middle(%x: tensor<4xi8>) -> tensor<2x2xi8> {
   %5 = "npu.clamp"(%4) {hi = 60 : i64, lo = 0 : i64} : (tensor<2x2xi8>) -> tensor<2x2xi8>
   return %5 : tensor<2x2xi8>
 }
+
+// -----
+
+// A reshape between the NPU and the end is the same tensor under another shape: nobody runs it, so it has no reason.
+// CHECK-LABEL: func.func @view
+// CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
+// CHECK-NEXT: "npu.reshape"{{.*}}npu.device = "host"
+// CHECK-NOT: npu.reason
+// CHECK: return
+func.func @view(%x: tensor<4xi8>) -> tensor<2x2xi8> {
+  %0 = "npu.clamp"(%x) {hi = 60 : i64, lo = 0 : i64} : (tensor<4xi8>) -> tensor<4xi8>
+  %1 = "npu.reshape"(%0) : (tensor<4xi8>) -> tensor<2x2xi8>
+  return %1 : tensor<2x2xi8>
+}
+
+// -----
+
+// Not where the NPU reads it, nor where the first shape is wanted too.
+// CHECK-LABEL: func.func @read
+// CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
+// CHECK-NEXT: "npu.reshape"{{.*}}npu.device = "npu"
+// CHECK-NEXT: "npu.clamp"{{.*}}npu.device = "npu"
+// CHECK-NEXT: "npu.reshape"{{.*}}npu.device = "npu"
+func.func @read(%x: tensor<4xi8>) -> (tensor<2x2xi8>, tensor<1x4xi8>) {
+  %0 = "npu.clamp"(%x) {hi = 60 : i64, lo = 0 : i64} : (tensor<4xi8>) -> tensor<4xi8>
+  %1 = "npu.reshape"(%0) : (tensor<4xi8>) -> tensor<2x2xi8>
+  %2 = "npu.clamp"(%1) {hi = 50 : i64, lo = 0 : i64} : (tensor<2x2xi8>) -> tensor<2x2xi8>
+  %3 = "npu.reshape"(%2) : (tensor<2x2xi8>) -> tensor<1x4xi8>
+  return %2, %3 : tensor<2x2xi8>, tensor<1x4xi8>
+}

@@ -78,9 +78,10 @@ def test_a_foreign_schedule_is_right_or_does_not_fit(tmp_path, seed):
     """Any grouping, stripes, chunks, order and residency, good or bad: the seed makes the network and the schedule."""
     rng = np.random.default_rng(1000 + seed)
     module = random_network(seed, ops=9)
-    run_passes(module, ["canonicalize"])
-    graph = read_segment(functions(module)[0].operation).graph
     target = ("pico-64", "edge-256", "edge-2048", "u65-512-dram")[seed % 4]
+    set_target(module, target)
+    run_passes(module, ["canonicalize", "npu-partition"])
+    graph = read_segment(functions(module)[0].operation).graph
     for _ in range(2):
         plan = random_fetch(rng, graph, random_reach(rng, graph, random_schedule(rng, graph), get(target)), get(target))
         path = written(tmp_path, plan.to_dict())
@@ -95,7 +96,8 @@ def test_the_core_reads_and_writes_off_chip_as_a_schedule_says(tmp_path, seed):
     """Parameters, inputs and results anywhere off-chip: the values are the same."""
     rng = np.random.default_rng(2000 + seed)
     module = random_network(seed, ops=7)
-    run_passes(module, ["canonicalize"])
+    set_target(module, "u65-512-dram")
+    run_passes(module, ["canonicalize", "npu-partition"])
     graph = read_segment(functions(module)[0].operation).graph
     target = get("u65-512-dram")
     drawn = random_schedule(rng, graph)

@@ -6,6 +6,9 @@ what was found and what was wanted), where it only changes the layout beside suc
 anywhere: what runs on the NPU between host ops is a segment of its own (`npuc.passes._segment`). With `fallback=false` a refused op
 may stand at the program's edges only, before the first NPU op or after the last, and anywhere else is an UnsupportedOp. An op that is
 not of npuc.ops always is: nothing here can run it.
+
+A reshape between the NPU and the host, or the end, is marked "host" without a reason: it is the same tensor under another shape, and
+nobody has to run it (`npuc.compiler`).
 """
 
 import difflib
@@ -15,12 +18,13 @@ from dataclasses import dataclass, field
 from torch_mlir import ir
 
 from npuc.dialects.attrs import from_attr, to_attr
-from npuc.dialects.base import spec_class, spec_of
+from npuc.dialects.base import spec_class, spec_of, tensor_type
 from npuc.errors import UnsupportedOp, UserInputError
 from npuc.numerics.functions import FUNCTIONS
 from npuc.ops import all_ops
 from npuc.ops.base import Refusal
-from npuc.passes.base import Pass, constant_value, functions, layer_name, location_names, option, refusal, target_of
+from npuc.passes.base import Pass, constant_value, functions, layer_name, location_names, option, refusal, target_of, uses
+from npuc.plan.graph import row_axis, with_rows
 from npuc.targets.base import Target
 
 DEVICE_ATTRIBUTE = "npu.device"
@@ -93,8 +97,15 @@ class _Body:
         """Set the attributes of every op."""
         for op in self.ops:
             self._judge(op)
-        refused = set(self.reasons)
+        views = self._views_of_results(set(self.reasons))
+        refused = set(self.reasons) - views
         layouts = _beside(self._reached_forward(refused), refused) | _beside(self._reached_backward(refused), refused)
+        # a view of what the host makes is the host's after all
+        views = self._views_of_results(refused | layouts)
+        refused = set(self.reasons) - views
+        for result in views:
+            self.reasons.pop(result, None)
+            self.refusals.pop(result, None)
         edges = self._edges(refused | layouts)
         for op in self.ops:
             result = op.results[0]
@@ -104,7 +115,7 @@ class _Body:
             self._check_edges(edges)
         for op in self.ops:
             reason = self.reasons.get(op.results[0], "")
-            op.attributes[DEVICE_ATTRIBUTE] = to_attr("host" if reason else "npu")
+            op.attributes[DEVICE_ATTRIBUTE] = to_attr("host" if reason or op.results[0] in views else "npu")
             if reason:
                 op.attributes[REASON_ATTRIBUTE] = to_attr(reason)
 
@@ -117,12 +128,26 @@ class _Body:
 
     def _judge(self, op: ir.Operation) -> None:
         result = op.results[0]
-        refused = next(_refusals(op, self.target), None)
+        refused = next(_refusals(op, self.target), None) or self._no_room(op)
         if refused is not None:
             self.refusals[result] = refused
             self.reasons[result] = _words(refused)
         elif any(name in _names(op) for name in self.names):
             self.reasons[result] = "put on the host by name"
+
+    def _no_room(self, op: ir.Operation) -> Refusal | None:
+        """Where off-chip memory cannot be written, what a host op hands over lies in SRAM, and the result with it where it goes back."""
+        taken = sum(tensor_type(value.type).bytes for value in dict.fromkeys(op.operands) if value in self.reasons)
+        if self.target.dram.writable or not taken:
+            return None
+        spec = spec_of(op)
+        given = 0 if _readers(op.results[0]) else spec.output.bytes
+        tile = spec.tile(with_rows(spec.output, 0, 1)).spec if row_axis(spec.output) in spec.splits else spec
+        needed = taken + given + spec.param_bytes() + tile.scratch_bytes(self.target)
+        if needed <= self.target.sram.bytes:
+            return None
+        rule = "what the host hands over and takes back lies in SRAM where off-chip memory cannot be written"
+        return Refusal(rule, f"{needed} bytes with what one row needs", f"at most {self.target.sram.bytes}")
 
     def _reached_forward(self, refused: set[ir.Value]) -> list[ir.Operation]:
         """Host ops, and layout changes that depend on arguments and such ops alone: on the host they add no transfer to it."""
@@ -145,6 +170,22 @@ class _Body:
                 found.append(op)
                 results.add(op.results[0])
         return found[::-1]
+
+    def _views_of_results(self, host: set[ir.Value]) -> set[ir.Value]:
+        """Reshapes of what the NPU made, for nobody but the host: it finds the bytes under another shape, and nothing is computed.
+
+        On the NPU they would hold the whole tensor in SRAM. Those that the target refuses are among them.
+        """
+        found: set[ir.Value] = set()
+        for op in reversed(self.ops):
+            result = op.results[0]
+            if op.name != "npu.reshape" or (result in host and result not in self.refusals):
+                continue
+            source = op.operands[0]
+            made_here = not isinstance(source.owner, ir.Block) and source.owner.name not in _DATA and source not in host
+            if made_here and uses(source) == 1 and all(reader.results[0] in host | found for reader in _readers(result)):
+                found.add(result)
+        return found
 
     def _edges(self, host: set[ir.Value]) -> set[ir.Value]:
         """The results of host ops with no NPU op before them, or none behind them."""
