@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from npuc import targets
 from npuc.errors import InternalError, ProgramError
-from npuc.isa import all_instructions, by_opcode
+from npuc.isa import all_instructions, by_opcode, microblocks
 from npuc.isa.base import Command, DType, Instruction, Operand, Space, Unit
 from npuc.isa.conv2d import Conv2d
 from npuc.isa.dma import Dma
 from npuc.isa.encoding import _decode_instruction, _Reader, decode, disassemble, encode, encode_instruction
+from npuc.isa.pool import Average, Pool, PoolKind
 from npuc.isa.sync import Signal, Wait
 from npuc.isa.table import Table
 
@@ -190,3 +191,16 @@ def test_every_unit_has_a_queue_on_every_machine():
     for name in targets.names():
         machine = targets.get(name)
         assert all(machine.queues[unit.value] for unit in Unit if unit is not Unit.ANY)
+
+
+@pytest.mark.parametrize(("kind", "refused"), [(PoolKind.MAX, False), (PoolKind.AVG, True)])
+def test_the_parity_presets_pool_maxima_of_16_bits_in_twice_the_time_of_8_and_no_averages(kind, refused):
+    def pool(dtype):
+        ifm, ofm = (Operand.dense(Space.SRAM, base, (1, 8, extent, 8), dtype) for base, extent in ((0, 56), (1 << 16, 8)))
+        return Pool(kind=kind, ifm=ifm, ofm=ofm, kernel_w=7, stride_w=7, lo=-128, hi=127, average=Average.HALF_UP if kind is PoolKind.AVG else Average.SCALE)
+
+    target = targets.get("u55-256")
+    assert bool(list(pool(DType.I16).limits(target))) is refused
+    assert not list(pool(DType.I8).limits(target))
+    narrow, wide = (microblocks.best_block(pool(dtype).block_work(), target).array_cycles for dtype in (DType.I8, DType.I16))
+    assert wide >= 2 * narrow > 0

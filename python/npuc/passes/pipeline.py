@@ -28,6 +28,7 @@ DEFAULT = (
     "npu-fuse-activations",  # a clamp is the bounds of the rescale before it
     "npu-tabulate",  # x * sigmoid(x) is a table
     "npu-fuse-rescales",  # a rescale that changes nothing goes
+    "npu-channel-argmax",  # the dimension that an argmax searches goes last
     "npu-cancel-layouts",  # NCHW -> NHWC, transposes left only at the edges
     "npu-fold-constants",  # weights that were laid out anew
     "npu-fuse-pads",  # pads that a transpose hid

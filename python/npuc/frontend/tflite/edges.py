@@ -43,7 +43,7 @@ def dequantize(g: Importer, op: FileOp) -> None:
 
 
 def arg_max(g: Importer, op: FileOp) -> None:
-    """ARG_MAX, ARG_MIN: the first of equals, on the host; the least is the greatest of the codes in the other order."""
+    """ARG_MAX, ARG_MIN: the first of equals; the least is the greatest of the codes in the other order."""
     x, y = op.inputs[0], op.outputs[0]
     rank = len(g.tensor(x).shape)
     axis = int(g.constant(op.inputs[1]).reshape(-1)[0])
