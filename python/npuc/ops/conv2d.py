@@ -154,12 +154,12 @@ class Conv2d(OpSpec):
             zp_x=self.zp_x, zp_w=self.zp_w, zp_out=self.rescale.zp_out, lo=self.rescale.lo, hi=self.rescale.hi,
             double_round=int(self.rescale.double_round),
         )  # fmt: skip
-        plain = [whole.blocked(target)]
+        plain: list[Instruction] = [whole.blocked(target)]
         columns = self._axes()[1]
         if weights.packed or self.groups > 1 or not can_be_channels(inputs[0], columns):
             return plain
         rows = (*self.pads[:2], 0, 0)
-        cut = [
+        cut: list[Instruction] = [
             replace(whole, ifm=one.ifm.padded(rows, self.zp_x), weights=one.weights, ofm=one.ofm, stride_w=1).blocked(target)
             for one in strips(inputs[0], weights.view, output, columns)
         ]
