@@ -184,7 +184,8 @@ class _Ranges:
         return _Range.of(_channels(value), *RANGES[dtype]) if dtype in RANGES else None
 
     def _result(self, node: _Node, spec: OpSpec) -> _Range:
-        unknown = _Range.of(_channels(node.op.results[0]), *bounds(spec))
+        # bounds are those of narrow results: an i32 one has no clamp
+        unknown = _Range.of(_channels(node.op.results[0]), *(RANGES["i32"] if spec.output.dtype == "i32" else bounds(spec)))
         x = self[node.op.operands[0]]
         if x is None:
             return unknown
