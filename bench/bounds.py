@@ -32,11 +32,12 @@ from npuc import targets  # noqa: E402
 from npuc.compiler import encode  # noqa: E402
 from npuc.dialects.attrs import TargetRef, to_attr  # noqa: E402
 from npuc.errors import NpucError  # noqa: E402
+from npuc.isa.base import Space  # noqa: E402
 from npuc.passes._segment import drop_dead, graph_of, segments  # noqa: E402
 from npuc.passes.base import TARGET_ATTRIBUTE, functions  # noqa: E402
 from npuc.passes.npu_schedule import planned_graph  # noqa: E402
 from npuc.passes.pipeline import DEFAULT, leave_out, run_passes  # noqa: E402
-from npuc.plan.commands import whole_commands  # noqa: E402
+from npuc.plan.commands import spec_commands  # noqa: E402
 from npuc.plan.graph import Graph  # noqa: E402
 from npuc.report.profile import Profile, profile  # noqa: E402
 from npuc.report.table import count, kib  # noqa: E402
@@ -123,8 +124,8 @@ def reachable_cycles(graphs: list[Graph], target: Target) -> int:
         for node in (node for node in graph.nodes if not node.spec.is_view):
             stored = min(graph.moved_bytes(node), node.spec.param_bytes())
             bricks = [value in graph.bricks for value in (*node.activations, node.output)]
-            for command in whole_commands(node.spec, target, param_bytes=stored, bricks=bricks):
-                queues[command.queue] += command.instruction.cycles(target)
+            for instruction in spec_commands(node.spec, target, stored, [Space.SRAM] * len(bricks), Space.SRAM, bricks):
+                queues[target.queues[instruction.unit.value][0]] += instruction.cycles(target)
     return max(*queues.values(), target.dram.cycles(sum(graph.compulsory_bytes(target) for graph in graphs)))
 
 

@@ -7,7 +7,7 @@ Both the planner (to price a schedule) and the lowering (to make the program) co
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from npuc.isa.base import BRICK, Command, DType, Operand, Space
+from npuc.isa.base import BRICK, Command, DType, Instruction, Operand, Space
 from npuc.isa.dma import Dma
 from npuc.ops._views import CHANNELS, part
 from npuc.ops.base import OpSpec, Region, TensorType
@@ -93,26 +93,32 @@ def compute_commands(
     ]
 
 
-def whole_commands(spec: OpSpec, target: Target, *, param_bytes: int | None = None, bricks: Sequence[bool] = ()) -> list[Command]:
-    """The commands of an op on whole tensors that all lie in SRAM: what it costs where nothing around it matters.
+def spec_commands(
+    spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space, bricks: Sequence[bool]
+) -> list[Instruction]:
+    """The instructions of an op whose operands lie dense somewhere in their memories.
 
     Args:
-        param_bytes: size of the stored parameters, where they are packed.
-        bricks: whether each activation, and last the output, lies in bricks (default: where it can, on machines that know them).
+        param_bytes: size of the parameters where they lie.
+        spaces: memory of each activation, and of the result.
+        params_in: memory of the parameters.
+        bricks: whether each activation, and the result, lies in bricks of channels.
     """
-    bricks = bricks or [target.array.bricks and spec.takes_bricks] * (len(spec.activations) + 1)
-    somewhere = Location(Space.SRAM, 0)
-    *inputs, output = (
-        view(tensor, somewhere, bricks=one)
-        for tensor, one in zip((*(spec.inputs[position] for position in spec.activations), spec.output), bricks, strict=True)
-    )
-    params = blob(somewhere, spec.param_bytes() if param_bytes is None else param_bytes)
-    return compute_commands(spec, inputs, output, params, blob(somewhere, spec.scratch_bytes(target)), target, spec.name)
+    if spec.is_view:
+        return []
+    types = (*(spec.inputs[i] for i in spec.activations), spec.output)
+    *inputs, output = (view(kind, Location(space, 0), bricks=some) for kind, space, some in zip(types, spaces, bricks, strict=True))
+    params = Operand.dense(params_in, 0, (1, 1, 1, max(param_bytes, 1)))
+    scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
+    return spec.emit(tuple(inputs), output, params, scratch, target)
 
 
 def whole_cycles(spec: OpSpec, target: Target) -> int:
-    """Cycles of `whole_commands`, one after the other."""
-    return sum(command.instruction.cycles(target) for command in whole_commands(spec, target))
+    """Cycles of an op on whole tensors in SRAM, its instructions one after the other: what it costs where nothing around it matters."""
+    operands = len(spec.activations) + 1
+    bricks = [target.array.bricks and spec.takes_bricks] * operands
+    found = spec_commands(spec, target, spec.param_bytes(), [Space.SRAM] * operands, Space.SRAM, bricks)
+    return sum(instruction.cycles(target) for instruction in found)
 
 
 def copy_command(source: Operand, destination: Operand, kind: str, target: Target, location: str) -> Command:

@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from npuc.isa.base import Instruction, Operand, Space
-from npuc.ops.base import OpSpec
-from npuc.plan.commands import Location, view
+from npuc.isa.base import Instruction, Space
+from npuc.plan.commands import spec_commands
 from npuc.plan.graph import Graph, Node, entering, escaping, row_axis, row_bytes, rows
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
@@ -551,23 +550,3 @@ class Groups:
 
 def _fits(ways: Sequence[Way], budget_bytes: int) -> bool:
     return any(edge is not None and edge.peak_bytes <= budget_bytes for way in ways for edge in way.edges)
-
-
-def spec_commands(
-    spec: OpSpec, target: Target, param_bytes: int, spaces: Sequence[Space], params_in: Space, bricks: Sequence[bool]
-) -> list[Instruction]:
-    """The op's commands on operands that lie dense somewhere in their memories.
-
-    Args:
-        param_bytes: size of the parameters where they lie.
-        spaces: memory of each activation, and of the result.
-        params_in: memory of the parameters.
-        bricks: whether each activation, and the result, lies in bricks of channels.
-    """
-    if spec.is_view:
-        return []
-    types = (*(spec.inputs[i] for i in spec.activations), spec.output)
-    *inputs, output = (view(kind, Location(space, 0), bricks=some) for kind, space, some in zip(types, spaces, bricks, strict=True))
-    params = Operand.dense(params_in, 0, (1, 1, 1, max(param_bytes, 1)))
-    scratch = Operand.dense(Space.SRAM, 0, (1, 1, 1, max(spec.scratch_bytes(target), 1)))
-    return spec.emit(tuple(inputs), output, params, scratch, target)
