@@ -44,7 +44,7 @@ from npuc.passes.npu_place_buffers import (
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE
 from npuc.plan.commands import Location, blob, compute_commands, copy_command, view
 from npuc.plan.graph import rows
-from npuc.plan.steps import align
+from npuc.plan.steps import beside
 from npuc.plan.synchronize import synchronize
 from npuc.targets.base import Target
 
@@ -118,7 +118,7 @@ class _Image:
             parts = [data for _, op in ops for data in self._brought(op)]
             if parts:
                 # what one transfer brings lies together, as it will in SRAM
-                data = b"".join(part + bytes(align(len(part)) - len(part)) for part in parts[:-1]) + parts[-1]
+                data = b"".join(part + bytes(beside(len(part), self.target) - len(part)) for part in parts[:-1]) + parts[-1]
                 self.homes.append((self._offset(data), [len(part) for part in parts]))
         for item in block.operations:
             op = item.operation
@@ -192,7 +192,7 @@ class _Lowering:
                 top = end = into.offset
                 for size in sizes:
                     self.packed[top] = size
-                    top, end = top + align(size), top + size
+                    top, end = top + beside(size, self.target), top + size
                 outer = blob(Location(Space.DRAM, offset), end - into.offset)
                 inner = blob(Location(Space.SRAM, into.offset), end - into.offset)
                 self.commands.append(copy_command(outer, inner, "params", self.target, location))

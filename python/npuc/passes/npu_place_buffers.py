@@ -29,7 +29,7 @@ from npuc.passes.npu_schedule import schedules_of
 from npuc.passes.npu_tile import PARAMS_ATTRIBUTE, SCRATCH_BYTES_ATTRIBUTE, TRANSFER_ATTRIBUTE
 from npuc.plan import place as plan_place
 from npuc.plan.graph import row_bytes, rows
-from npuc.plan.steps import align
+from npuc.plan.steps import align, beside
 from npuc.targets.base import Target
 
 PLACEMENT_ATTRIBUTE = "npu.placement"
@@ -124,7 +124,7 @@ class _Buffers:
 
     Attributes:
         inner: value -> bytes from the start of its buffer to it; absent where it is the start.
-        transfer: number of the transfer that brought the parameters last.
+        transfer: number of the transfer that brought the parameters last, and `filled` the bytes of its buffer that they take.
         home: where in off-chip memory a value of the host lies that a segment made or took.
         segment: the one being read, at last the number of the last one.
         ended: a value went back to the host, so the next one that comes from there begins a segment.
@@ -134,6 +134,7 @@ class _Buffers:
     found: list[_Buffer] = field(default_factory=list)
     of: dict[ir.Value, int] = field(default_factory=dict)
     inner: dict[ir.Value, int] = field(default_factory=dict)
+    filled: int = 0
     # (op, attribute that names the address, buffer)
     named: list[tuple[ir.Operation, str, int]] = field(default_factory=list)
     params: dict[int, int] = field(default_factory=dict)
@@ -231,15 +232,18 @@ class _Buffers:
         joined = transfer_of(op)
         if joined is None or joined != self.transfer:
             self._new("sram", 0)
-            self.found[-1].size_bytes = 0
+            self.filled = 0
             self.position += 1
         self.transfer = joined
         buffer, number = self.found[-1], len(self.found) - 1
+        start = beside(self.filled, self.target)
         for value in op.results:
             self.of[value] = number
-            if buffer.size_bytes:
-                self.inner[value] = buffer.size_bytes
-        buffer.size_bytes += align(packed_bytes(param_spec(op), self.target, param_arrays(op)))
+            if start:
+                self.inner[value] = start
+        size = packed_bytes(param_spec(op), self.target, param_arrays(op))
+        self.filled = start + size
+        buffer.size_bytes = align(self.filled)
 
     def _upload(self, op: ir.Operation, memory: str) -> None:
         """A segment takes a value of the host; off chip it lies where the segment that made it, or took it before, has it."""

@@ -19,6 +19,9 @@ from npuc.targets.base import Target
 # every buffer starts on a multiple of this, so that records and words are aligned
 ALIGN_BYTES = 16
 
+# of parameters that travel together, where no decoder wants its streams to start on a multiple of more: a gap may cost a burst
+PLAIN_ALIGN_BYTES = 2
+
 
 @dataclass(frozen=True)
 class Buffer:
@@ -157,6 +160,12 @@ class Steps:
 def align(size_bytes: int) -> int:
     """Rounded up to the alignment of buffers."""
     return -(-size_bytes // ALIGN_BYTES) * ALIGN_BYTES
+
+
+def beside(size_bytes: int, target: Target) -> int:
+    """From one layer's parameters to the next in a joint transfer."""
+    step = ALIGN_BYTES if target.array.decoded_weights else PLAIN_ALIGN_BYTES
+    return -(-size_bytes // step) * step
 
 
 def channel_chunks(node: Node, parts: int, target: Target) -> tuple[tuple[int, int], ...]:
@@ -471,8 +480,8 @@ def _joined(state: _Expansion, items: list[_Item], join_bytes: int) -> tuple[lis
             (part,) = item.step.parts  # type: ignore[union-attr]
             moved[item.touched[0]] = (len(buffers), top)
             parts.append(Part(part.node, part.chunk, top, part.size_bytes))
-            top += align(part.size_bytes)
-        buffers.append(Buffer(top, 0, buffers[run[0].touched[0]].label))
+            top += beside(part.size_bytes, state.target)
+        buffers.append(Buffer(align(top), 0, buffers[run[0].touched[0]].label))
         found.append(_Item(LoadParams(tuple(parts), len(buffers) - 1), run[0].group, (len(buffers) - 1,)))
         position += len(run)
     return [_following(item, moved) for item in found], buffers
