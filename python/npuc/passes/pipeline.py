@@ -36,6 +36,7 @@ DEFAULT = (
     "npu-depthwise-to-conv2d",  # of a single channel, where that is faster
     "npu-slice-strides",  # a 1x1 kernel reads what it needs and no more
     "npu-drop-channels",  # channels that never change, and those that nobody reads
+    "npu-split-channels",  # pools whose windows do not fit
     "npu-fuse-signs",  # bytes without a sign are read as they are, where the machine can
     "canonicalize",
     "cse",
