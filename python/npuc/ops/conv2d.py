@@ -119,7 +119,7 @@ class Conv2d(OpSpec):
 
     def pack_for(self, target: Target, *arrays: np.ndarray) -> bytes:
         weights, bias = arrays
-        if self._narrow:
+        if self.takes_columns_as_channels:
             # a stream has one order of the weights, columns as channels have another
             return self.pack_params(*arrays)
         return _conv.packed_params(pack_records(self.rescale, bias), weights, self.zp_w, target)
@@ -129,14 +129,14 @@ class Conv2d(OpSpec):
         _, kernel_h, kernel_w, depth = self.inputs[1].shape
         out = height, width, channels // self.groups
         cycles = target.array.conv2d_cycles(out, out, depth, (kernel_h, kernel_w))
-        if self._narrow:
+        if self.takes_columns_as_channels:
             # columns as channels, but for what the borders take
             out = height, interior(self._axes()[1])[1], channels
             cycles = min(cycles, target.array.conv2d_cycles(out, out, kernel_w * depth, (kernel_h, 1)))
         return n * self.groups * _conv.steps(self.inputs[0], target) * cycles
 
     @property
-    def _narrow(self) -> bool:
+    def takes_columns_as_channels(self) -> bool:
         """Columns of the kernel may be taken as channels; see `npuc.ops._columns`."""
         return self.groups == 1 and few_channels(self.inputs[0].shape[3], self._axes()[1])
 

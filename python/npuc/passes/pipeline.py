@@ -38,6 +38,7 @@ DEFAULT = (
     "npu-drop-channels",  # channels that never change, and those that nobody reads
     "npu-split-channels",  # pools whose windows do not fit
     "npu-fuse-signs",  # bytes without a sign are read as they are, where the machine can
+    "npu-pad-columns",  # a border is written where that is cheaper than commands for it
     "canonicalize",
     "cse",
     "npu-partition",  # npu or host, with the reason
