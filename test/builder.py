@@ -11,7 +11,11 @@ from npuc.ops.base import TensorType
 
 
 class Network:
-    """The function `main` of a new module; needs a context and a location."""
+    """Writes the function `main` of a new module; needs a context and a location.
+
+    Attributes:
+        inputs: the function's arguments.
+    """
 
     def __init__(self, *inputs: TensorType):
         self.module = ir.Module.parse("module {}")
@@ -22,9 +26,9 @@ class Network:
                 attributes={"sym_name": ir.StringAttr.get("main"), "function_type": ir.TypeAttr.get(ir.FunctionType.get(kinds, []))},
             )  # fmt: skip
             self.block = self.function.regions[0].blocks.append(*kinds)
-        self.arguments = list(self.block.arguments)
+        self.inputs = list(self.block.arguments)
 
-    def add(self, name: str, *values: ir.Value, output: TensorType | None = None, layer: str = "", **params) -> ir.Value:
+    def insert(self, name: str, *values: ir.Value, output: TensorType | None = None, layer: str = "", **params) -> ir.Value:
         spec = all_ops()[name].of(*(tensor_type(value.type) for value in values), output=output, **params)
         with ir.InsertionPoint(self.block):
             return build(spec, values, loc=ir.Location.name(layer or name))
@@ -34,15 +38,15 @@ class Network:
             return build_constant(array, loc=ir.Location.name("weights"))
 
     def transpose(self, value: ir.Value, perm: tuple[int, ...]) -> ir.Value:
-        return self.add("transpose", value, perm=perm)
+        return self.insert("transpose", value, perm=perm)
 
     def reshape(self, value: ir.Value, *shape: int) -> ir.Value:
-        return self.add("reshape", value, output=TensorType(shape, tensor_type(value.type).dtype))
+        return self.insert("reshape", value, output=TensorType(shape, tensor_type(value.type).dtype))
 
     def returns(self, *values: ir.Value) -> ir.Module:
         with ir.InsertionPoint(self.block), ir.Location.name("return"):
             ir.Operation.create("func.return", operands=list(values))
-        kinds = ir.FunctionType.get([value.type for value in self.arguments], [value.type for value in values])
+        kinds = ir.FunctionType.get([value.type for value in self.inputs], [value.type for value in values])
         self.function.attributes["function_type"] = ir.TypeAttr.get(kinds)
         assert self.module.operation.verify()
         return self.module

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch_mlir import ir
 
+from builder import Network
 from npuc import interpret
 from npuc.compiler import encode
-from npuc.dialects.base import build, mlir_type, tensor_type
-from npuc.dialects.npu.ops.constant import build_constant
+from npuc.dialects.base import tensor_type
 from npuc.errors import DoesNotFit
 from npuc.isa.program import Program
 from npuc.numerics.rescale import Rescale
-from npuc.ops import all_ops
 from npuc.ops._sum import sum_scales
 from npuc.ops.avg_pool2d import average_rescale
 from npuc.ops.base import TensorType
@@ -44,46 +43,22 @@ def i8(*shape: int) -> TensorType:
     return TensorType(shape, "i8")
 
 
-class Net:
-    """Writes `main` op by op; activations are NHWC. Weights come from a seed and keep values alive.
+class Net(Network):
+    """Activations are NHWC. Weights come from a seed and keep values alive.
 
     Attributes:
-        inputs: the function's arguments.
         count: ops so far, which number the layers' names.
     """
 
     def __init__(self, *inputs: TensorType, seed: int = 0):
+        super().__init__(*inputs)
         self.rng = np.random.default_rng(seed)
         self.count = 0
-        self.module = ir.Module.parse("module {}")
-        kinds = [mlir_type(kind) for kind in inputs]
-        with ir.InsertionPoint(self.module.body), ir.Location.name("main"):
-            self._function = ir.Operation.create(
-                "func.func", regions=1,
-                attributes={"sym_name": ir.StringAttr.get("main"), "function_type": ir.TypeAttr.get(ir.FunctionType.get(kinds, []))},
-            )  # fmt: skip
-            self._block = self._function.regions[0].blocks.append(*kinds)
-        self.inputs = list(self._block.arguments)
-
-    def returns(self, *values: ir.Value) -> ir.Module:
-        """Ends the function; its module."""
-        with ir.InsertionPoint(self._block), ir.Location.name("return"):
-            ir.Operation.create("func.return", operands=list(values))
-        kinds = ir.FunctionType.get([value.type for value in self.inputs], [value.type for value in values])
-        self._function.attributes["function_type"] = ir.TypeAttr.get(kinds)
-        assert self.module.operation.verify()
-        return self.module
 
     def op(self, name: str, *values: ir.Value, output: TensorType | None = None, **params) -> ir.Value:
         """Any op of npuc.ops; the layer is called after it and its number."""
-        spec = all_ops()[name].of(*(tensor_type(value.type) for value in values), output=output, **params)
         self.count += 1
-        with ir.InsertionPoint(self._block):
-            return build(spec, values, loc=ir.Location.name(f"{name}{self.count}"))
-
-    def constant(self, array: np.ndarray) -> ir.Value:
-        with ir.InsertionPoint(self._block):
-            return build_constant(array, loc=ir.Location.name("weights"))
+        return self.insert(name, *values, output=output, layer=f"{name}{self.count}", **params)
 
     # random parameters -------------------------------------------------------------------------
 

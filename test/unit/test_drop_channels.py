@@ -44,19 +44,19 @@ class Pruned(Network):
         depth, pad = tensor_type(x.type).shape[-1], kernel // 2
         weights, bias = self.parameters((channels, kernel, kernel, depth), dead)
         rescale = scale(kernel * kernel * depth, channels, **RELU)
-        return self.add("conv2d", x, weights, bias, pads=(pad,) * 4, strides=strides, zp_x=-128, rescale=rescale, output=TensorType((), "i8"))
+        return self.insert("conv2d", x, weights, bias, pads=(pad,) * 4, strides=strides, zp_x=-128, rescale=rescale, output=TensorType((), "i8"))
 
     def depthwise(self, x, dead):
         channels = tensor_type(x.type).shape[-1]
         weights, bias = self.parameters((3, 3, channels), dead, axis=2)
         rescale = scale(9, channels, **RELU)
-        return self.add("depthwise_conv2d", x, weights, bias, pads=(1,) * 4, zp_x=-128, rescale=rescale, output=TensorType((), "i8"))
+        return self.insert("depthwise_conv2d", x, weights, bias, pads=(1,) * 4, zp_x=-128, rescale=rescale, output=TensorType((), "i8"))
 
 
 def separable(rng, dead_after_first, dead_in_depthwise):
     """Convolution, depthwise convolution, convolution to the result."""
     network = Pruned(rng, TensorType((1, 9, 7, 3), "i8"))
-    x = network.conv(network.arguments[0], 40, dead_after_first, kernel=3, strides=(2, 2))
+    x = network.conv(network.inputs[0], 40, dead_after_first, kernel=3, strides=(2, 2))
     x = network.depthwise(x, dead_in_depthwise)
     network.returns(network.conv(x, 12, []))
     return network.module
@@ -90,9 +90,9 @@ def test_a_residual_sum_keeps_what_either_side_has():
     rng = np.random.default_rng(3)
     with dialects.new_context(), ir.Location.unknown():
         network = Pruned(rng, TensorType((1, 6, 6, 8), "i8"))
-        left = network.conv(network.arguments[0], 20, [0, 1, 2, 3])
+        left = network.conv(network.inputs[0], 20, [0, 1, 2, 3])
         right = network.conv(left, 20, [2, 3, 4, 5])
-        total = network.add("add", left, right, zp_a=-128, zp_b=-128, rescale=Rescale.from_scales([0.5], **RELU), output=TensorType((), "i8"))
+        total = network.insert("add", left, right, zp_a=-128, zp_b=-128, rescale=Rescale.from_scales([0.5], **RELU), output=TensorType((), "i8"))
         network.returns(network.conv(total, 6, []))
         run_passes(network.module, ["npu-drop-channels"], validate=Validator(seed=4))
         assert shapes(network.module, "npu.add") == [(1, 6, 6, 18)]
@@ -103,13 +103,13 @@ def test_pools_and_means_pass_on_what_their_readers_need():
     rng = np.random.default_rng(5)
     with dialects.new_context(), ir.Location.unknown():
         network = Pruned(rng, TensorType((1, 8, 8, 4), "i8"))
-        x = network.conv(network.arguments[0], 24, [])
-        x = network.add("max_pool2d", x, kernel=(2, 2), strides=(2, 2))
-        x = network.add("mean", x, axes=(1, 2), keepdims=False, zp_x=-128, rescale=Rescale.from_scales([1 / 16], **RELU))
+        x = network.conv(network.inputs[0], 24, [])
+        x = network.insert("max_pool2d", x, kernel=(2, 2), strides=(2, 2))
+        x = network.insert("mean", x, axes=(1, 2), keepdims=False, zp_x=-128, rescale=Rescale.from_scales([1 / 16], **RELU))
         weights = rng.integers(-30, 31, (10, 24)).astype(np.int8)
         weights[:, 5:20] = 0
         bias = network.constant(np.zeros(10, np.int32))
-        y = network.add(
+        y = network.insert(
             "fully_connected", x, network.constant(weights), bias, zp_x=-128, rescale=scale(24), output=TensorType((), "i8")
         )  # fmt: skip
         network.returns(y)
@@ -122,7 +122,7 @@ def test_a_layer_without_any_use_keeps_one_channel():
     rng = np.random.default_rng(7)
     with dialects.new_context(), ir.Location.unknown():
         network = Pruned(rng, TensorType((1, 4, 4, 4), "i8"))
-        x = network.conv(network.arguments[0], 8, [])
+        x = network.conv(network.inputs[0], 8, [])
         network.returns(network.conv(x, 5, range(5)))
         run_passes(network.module, ["npu-drop-channels"], validate=Validator(seed=8))
         assert shapes(network.module, "npu.conv2d") == [(1, 4, 4, 1), (1, 4, 4, 5)]
