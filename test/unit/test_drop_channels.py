@@ -158,3 +158,18 @@ def test_what_is_not_computed_is_said_and_can_be_kept():
 def test_a_technique_that_there_is_not_is_refused():
     with pytest.raises(UserInputError, match="no such technique"):
         leave_out(["drop-chanels"])
+
+
+def test_what_is_no_op_of_npuc_keeps_every_channel():
+    """Between such ops stand numbers and tensors of unknown extents; npu-partition names the op later."""
+    text = """func.func @main(%a: tensor<1x4xi8>, %b: tensor<?x4xi8>) -> (tensor<1x4xf32>, tensor<?x4xi8>) {
+      %zero = arith.constant 0.0 : f32
+      %empty = tensor.empty() : tensor<1x4xf32>
+      %filled = linalg.fill ins(%zero : f32) outs(%empty : tensor<1x4xf32>) -> tensor<1x4xf32>
+      return %filled, %b : tensor<1x4xf32>, tensor<?x4xi8>
+    }"""
+    with dialects.new_context(), ir.Location.unknown():
+        module = ir.Module.parse(text)
+        before = str(module)
+        run_passes(module, ["npu-drop-channels"])
+        assert str(module) == before

@@ -16,6 +16,7 @@ is filled up has zero weights. The same bytes come out.
 """
 
 import logging
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -74,6 +75,11 @@ def _shrink(function: ir.Operation, multiple: int) -> None:
 def _channels(value: ir.Value) -> int:
     """Extent of the last dimension."""
     return (ir.RankedTensorType(value.type).shape or [1])[-1]
+
+
+def _has_channels(value: ir.Value) -> bool:
+    """Whether it is a tensor of known extents made at run time; between ops that are none of npuc.ops stand other values, too."""
+    return isinstance(value.type, ir.RankedTensorType) and value.type.has_static_shape and not is_constant(value)
 
 
 # the ops -------------------------------------------------------------------------------------------
@@ -262,9 +268,9 @@ class _Ties:
 
     def add(self, value: ir.Value) -> None:
         """A value that keeps nothing yet, after all are tied."""
-        root, kind = self._root(value), tensor_type(value.type)
+        root = self._root(value)
         self._kept.setdefault(root, np.zeros(_channels(value), bool))
-        if kind.elements > _channels(value):
+        if math.prod(ir.RankedTensorType(value.type).shape) > _channels(value):
             self._maps.add(root)
 
     def keep(self, value: ir.Value, channels: np.ndarray) -> bool:
@@ -303,9 +309,9 @@ def _tied(nodes: list[_Node], arguments: list[ir.Value], multiple: int) -> _Ties
         if not tied:
             whole += node.op.results
     for value in (*arguments, *(value for node in nodes for value in (*node.op.operands, *node.op.results))):
-        if not is_constant(value):
+        if _has_channels(value):
             ties.add(value)
-    for value in whole:
+    for value in filter(_has_channels, whole):
         ties.keep(value, np.ones(_channels(value), bool))
     return ties
 
