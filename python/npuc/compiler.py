@@ -214,9 +214,10 @@ def encode(
         schedules = segment_contents(from_attr(function.attributes[SCHEDULE_ATTRIBUTE]))
         found = [layer for schedule in schedules for layer in schedule.get("layers", ())]
         layers = [Layer(layer["name"], layer["op"], layer["macs"], layer["array_cycles"], "npu", "") for layer in found]
-        # segments run one after another; a schedule that was made by hand says nothing of the result
+        # segments run one after another; a schedule that was made by hand says nothing of the result, which is not 0
         for key in ("estimate_cycles", "network_bound_cycles", "compulsory_bytes", "array_cycles"):
-            known[key] = sum(schedule.get(key, 0) for schedule in schedules)
+            if all(key in schedule for schedule in schedules):
+                known[key] = sum(schedule[key] for schedule in schedules)
         for key in ("estimate_cycles", "compulsory_bytes"):
             known[f"layer_{key}"] = tuple(layer.get(key, 0) for layer in found)
         known["groups"] = sum(len(schedule["groups"]) for schedule in schedules)

@@ -101,6 +101,10 @@ def test_the_bound_is_the_planners_where_it_left_one_and_else_what_must_pass_the
     assert profile(replace(made, certificates={"network_bound_cycles": 300})).network_bound_cycles == 300
     # a file may say anything
     assert profile(replace(made, certificates={"network_bound_cycles": "soon"})).network_bound_cycles == 228
+    # nothing passes the port where the host hands everything over in SRAM, and where there is no NPU segment
+    assert profile(replace(made, certificates={"compulsory_bytes": 0})).network_bound_cycles == 64
+    alone = replace(made, segments=tuple(segment for segment in made.segments if not isinstance(segment, NpuSegment)), layers=())
+    assert profile(alone).network_bound_cycles == profile(alone).compulsory_bytes == 0
 
 
 def test_ops_of_one_layer_share_a_row_and_commands_without_a_layer_have_their_own():

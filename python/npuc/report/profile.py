@@ -240,12 +240,17 @@ def profile(program: Program, timelines: Sequence[Timeline] | None = None, *, ho
     )
 
 
-def _figure(program: Program, name: str) -> int:
-    """A figure that planning left in the file, 0 where there is none; the file may come from anywhere."""
+def _known_figure(program: Program, name: str) -> int | None:
+    """A figure that planning left in the file, None where there is none; the file may come from anywhere."""
     for values in (program.certificates, program.metadata):
         if type(values.get(name)) is int and values[name] >= 0:
             return values[name]
-    return 0
+    return None
+
+
+def _figure(program: Program, name: str) -> int:
+    """A figure that planning left in the file, 0 where there is none."""
+    return _known_figure(program, name) or 0
 
 
 def _bound_sram_bytes(program: Program) -> int:
@@ -274,17 +279,24 @@ def network_bound_cycles(program: Program) -> int:
     What the planner found stands in the file; without it, the constants and every tensor at the edge of an NPU segment are
     what must pass the off-chip port.
     """
-    found = _figure(program, "network_bound_cycles")
-    if found:
+    found = _known_figure(program, "network_bound_cycles")
+    if found is not None:
         return found
     array = sum(layer.array_cycles for layer in program.layers if layer.device == "npu")
     return max(array, program.target.dram.cycles(compulsory_bytes(program)))
 
 
 def compulsory_bytes(program: Program) -> int:
-    """Off-chip bytes that no schedule avoids, by the planner; where the file does not say: constants and the tensors that lie off-chip."""
-    found = _figure(program, "compulsory_bytes")
-    return found or len(program.constants) + sum(tensor.bytes for tensor in program.tensors if tensor.dram_offset >= 0)
+    """Off-chip bytes that no schedule avoids, by the planner; where the file does not say: constants and the tensors that lie off-chip.
+
+    None of a program that the host runs alone.
+    """
+    found = _known_figure(program, "compulsory_bytes")
+    if found is not None:
+        return found
+    if not any(isinstance(segment, NpuSegment) for segment in program.segments):
+        return 0
+    return len(program.constants) + sum(tensor.bytes for tensor in program.tensors if tensor.dram_offset >= 0)
 
 
 def _made_by_npu(program: Program) -> set[int]:
