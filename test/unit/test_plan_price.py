@@ -1,14 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """A price put together from steps without addresses is the one of the commands made anew."""
 
+import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from torch_mlir import ir
 
-from npuc import native
+from builder import Network
+from npuc import dialects, native
+from npuc.compiler import encode, lower
+from npuc.numerics.rescale import Rescale
+from npuc.ops.base import TensorType
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
+from npuc.plan.schedule import GroupPlan, Schedule
 from npuc.plan.search import search
+from npuc.report.profile import profile
 from npuc.targets import get
 from samples.plans import Drawing, i8
 
@@ -52,3 +61,24 @@ def test_addresses_decide_who_waits():
     heap = replace(found.placement, offsets=(0,) * len(offsets))
     assert pricer.price(found.steps, heap) == pricer._price_in_python(found.steps, heap)
     assert pricer.price(found.steps, apart).total_cycles <= found.price.total_cycles < pricer.price(found.steps, heap).total_cycles
+
+
+def test_parameters_that_the_core_reads_off_chip_in_parts_are_priced_as_they_are_packed(tmp_path):
+    """The first output channels take nearly all bytes of the packed weights, the last two nearly none."""
+    rng, target = np.random.default_rng(0), get("u55-128")
+    group = GroupPlan((0,), 1, (2,), (False,), direct=(True,))
+    weights = np.zeros((34, 40), np.int8)
+    weights[:20] = rng.integers(-100, 100, (20, 40))
+    with dialects.new_context(), ir.Location.unknown():
+        network = Network(TensorType((2, 40), "i8"))
+        bias = network.constant(np.zeros(34, np.int32))
+        result = network.add(
+            "fully_connected", network.arguments[0], network.constant(weights), bias, rescale=Rescale.from_scales([0.01]),
+            output=TensorType((), "i8"),
+        )  # fmt: skip
+        module = network.returns(result)
+        path = tmp_path / "schedule.json"
+        path.write_text(json.dumps(Schedule((group,)).to_dict()))
+        lower(module, target, schedule=str(path))
+        found = profile(encode(module, target))
+    assert found.estimate_cycles == found.cycles

@@ -20,6 +20,7 @@ from npuc.plan.commands import Location, blob, compute_commands, copy_command, v
 from npuc.plan.graph import Graph
 from npuc.plan.place import Placement
 from npuc.plan.steps import Compute, Load, LoadParams, Step, Steps, Store
+from npuc.plan.stripes import Footprints
 from npuc.plan.synchronize import COMMAND_COLUMNS, TOUCH_COLUMNS, accesses_of, command_row, dma_queues, synchronize, table, touch_row
 from npuc.targets.base import Target
 from npuc.timing.engine import simulate
@@ -63,6 +64,10 @@ class Pricer:
         module = native.module()
         if module is not None:
             self._engine = module.Pricer(len(self.target.queue_names), dma_queues(self.target), len(self.graph.nodes))
+
+    @cached_property
+    def _footprints(self) -> Footprints:
+        return Footprints(self.graph)
 
     @cached_property
     def network_bound_cycles(self) -> int:
@@ -164,8 +169,7 @@ class Pricer:
             place = next(places)
             params = blob(replace(place, offset=place.offset + step.params_offset), moved[step.params, step.params_offset])
         elif step.direct:
-            size = -(-tile.spec.param_bytes() * graph.moved_bytes(node) // node.spec.param_bytes())
-            params = blob(Location(Space.DRAM, self._params_home), size)
+            params = blob(Location(Space.DRAM, self._params_home), self._footprints.moved_bytes(node, step.region[-1]))
         scratch = blob(next(places), tile.spec.scratch_bytes(self.target)) if step.scratch >= 0 else Operand.absent()
         return compute_commands(tile.spec, inputs, output, params, scratch, self.target, node.name)
 
