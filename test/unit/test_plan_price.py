@@ -13,6 +13,7 @@ from npuc import dialects, native
 from npuc.compiler import encode, lower
 from npuc.numerics.rescale import Rescale
 from npuc.ops.base import TensorType
+from npuc.plan.group import Shared
 from npuc.plan.options import Options
 from npuc.plan.price import Pricer
 from npuc.plan.schedule import GroupPlan, Schedule
@@ -61,6 +62,16 @@ def test_addresses_decide_who_waits():
     heap = replace(found.placement, offsets=(0,) * len(offsets))
     assert pricer.price(found.steps, heap) == pricer._price_in_python(found.steps, heap)
     assert pricer.price(found.steps, apart).total_cycles <= found.price.total_cycles < pricer.price(found.steps, heap).total_cycles
+
+
+def test_a_tile_of_some_channels_is_judged_with_its_own_packed_bytes():
+    """Weights that are nearly all zero: two channels' share of the whole would be less than their records."""
+    d = Drawing()
+    graph = d.graph(d.conv(d.input(i8(1, 4, 4, 16)), 34))
+    packed = replace(graph, packed_bytes={0: 368}, packed_part_bytes=lambda node, region: 48)
+    shared = Shared(packed, get("u55-128"))
+    (command,) = shared._tile_commands(packed.nodes[0], 4, 2, True, frozenset())
+    assert command.packed and command.weights.elements == 16
 
 
 def test_parameters_that_the_core_reads_off_chip_in_parts_are_priced_as_they_are_packed(tmp_path):

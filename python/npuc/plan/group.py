@@ -177,7 +177,7 @@ class Shared:
         spec = node.spec if height == extent else self.footprints.tile(node, low, low + height).spec
         if channels:
             spec = spec.tile((*spec.output.whole[:-1], (0, channels))).spec
-        size = self.graph.moved_bytes(node) * (channels or whole) // whole
+        size = self.footprints.moved_bytes(node, (0, channels or whole))
         spaces = tuple(Space.DRAM if value in far else Space.SRAM for value in (*node.activations, node.output))
         bricks = [value in self.graph.bricks for value in (*node.activations, node.output)]
         return spec_commands(spec, self.target, size, spaces, Space.DRAM if direct else Space.SRAM, bricks)
