@@ -92,3 +92,27 @@ def test_the_placement_that_was_timed_is_the_one_that_is_kept(seed, sram_kib):
 def test_an_unknown_effort_or_technique_is_refused(values):
     with pytest.raises(UserInputError, match="there is no such"):
         Options.of(**values)
+
+
+def test_the_bound_is_that_of_the_rows_that_reach_a_result():
+    """Of nine rows a slice takes three, for which the convolution before it reads five."""
+    target = get("edge-256")
+    d = Drawing()
+    graph = d.graph(d.cut_rows(d.conv(d.input(i8(1, 9, 8, 8)), 16), 2, 3))
+    conv = graph.nodes[0]
+    three = conv.spec.tile(((0, 1), (0, 3), (0, 8), (0, 16))).spec
+    assert graph.own_array_cycles(conv, target) == three.array_cycles(target) < conv.spec.array_cycles(target)
+    assert graph.compulsory_bytes(target) == graph.param_bytes() + target.dram.in_bursts(5 * 8 * 8) + target.dram.in_bursts(3 * 8 * 16)
+    d = Drawing()
+    graph = d.graph(d.conv(d.conv(d.input(i8(1, 9, 9, 8)), 16), 8, kernel=1, stride=3, pad=0))
+    assert [tile.spec.output.shape[1] for tile in graph.needed] == [7, 3]
+    assert graph.network_bound_cycles(target) <= search(graph, target, Options(effort=0)).schedule.estimate_cycles
+
+
+def test_rows_of_an_input_that_a_slice_leaves_out_need_not_be_moved():
+    d = Drawing()
+    target = get("pico-64")
+    graph = d.graph(d.conv(d.cut_rows(d.input(i8(1, 64, 16, 8)), 40, 2), 8))
+    found = search(graph, target, Options(effort=0)).schedule
+    assert graph.compulsory_bytes(target) < graph.types[graph.inputs[0]].bytes
+    assert found.network_bound_cycles <= found.estimate_cycles

@@ -86,7 +86,7 @@ def _content(result: Result, graph: Graph, target: Target) -> dict[str, Any]:
     expected = dict(result.price.busy)
     layers = [
         {
-            "name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": node.spec.array_cycles(target),
+            "name": node.name, "op": node.spec.name, "macs": node.spec.macs(), "array_cycles": graph.own_array_cycles(node, target),
             # ops of one layer share its name, and its first op has the layer's cycles
             "estimate_cycles": expected.pop(node.name, 0), "compulsory_bytes": graph.own_compulsory_bytes(node, target),
         }

@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from npuc.ops.base import OpSpec, Region, TensorType
+from npuc.ops.base import OpSpec, Region, TensorType, Tile, region_type
+from npuc.ops.slice import Slice
 from npuc.targets.base import Target
 
 
@@ -90,6 +91,23 @@ class Graph:
         """Value -> index of the node that makes it."""
         return {node.output: node.index for node in self.nodes}
 
+    @cached_property
+    def needed(self) -> tuple[Tile, ...]:
+        """Of every node, the rows that reach a result: what a later stride or slice leaves unread above or below need not be made."""
+        wanted = {value: (0, rows(self.types[value])) for value in self.outputs}
+        found: dict[int, Tile] = {}
+        for node in reversed(self.nodes):
+            spec = node.spec
+            cut = node.output in wanted and not spec.is_view and row_axis(spec.output) in spec.splits
+            tile = found[node.index] = spec.tile(with_rows(spec.output, *wanted[node.output]) if cut else spec.output.whole)
+            for position in spec.activations:
+                value = node.inputs[position]
+                axis = row_axis(self.types[value])
+                start, size = (0, 1) if axis is None else tile.regions[position][axis]
+                low, high = wanted.get(value, (start, start + size))
+                wanted[value] = min(low, start), max(high, start + size)
+        return tuple(found[node.index] for node in self.nodes)
+
     def moved_bytes(self, node: Node) -> int:
         """Bytes that a fetch of the node's parameters moves."""
         return self.packed_bytes.get(node.index, node.spec.param_bytes())
@@ -99,7 +117,7 @@ class Graph:
         return sum(self.moved_bytes(node) for node in self.nodes)
 
     def compulsory_bytes(self, target: Target) -> int:
-        """Off-chip bytes that no schedule avoids: inputs and parameters once in, outputs once out.
+        """Off-chip bytes that no schedule avoids: parameters and what is read of the inputs once in, outputs once out.
 
         Each input and output starts at a burst of its own, so it takes whole bursts; parameters may share them.
         """
@@ -111,11 +129,28 @@ class Graph:
         return self.moved_bytes(node) + self._edge_bytes(edges, target)
 
     def _edge_bytes(self, values: set[int], target: Target) -> int:
-        return sum(target.dram.in_bursts(self.types[value].bytes) for value in values - self.resident)
+        return sum(target.dram.in_bursts(self._edge_value_bytes(value)) for value in values - self.resident)
+
+    def _edge_value_bytes(self, value: int) -> int:
+        """All of a result; of an input what the reader of the largest part takes."""
+        if value in self.outputs:
+            return self.types[value].bytes
+        return max((self._read_bytes(self.nodes[index], value) for index in self.consumers[value]), default=0)
+
+    def _read_bytes(self, node: Node, value: int) -> int:
+        """What a node reads of a value."""
+        tile = self.needed[node.index]
+        if isinstance(node.spec, Slice):
+            return tile.spec.output.bytes
+        return max(region_type(self.types[value], tile.regions[i]).bytes for i in node.spec.activations if node.inputs[i] == value)
+
+    def own_array_cycles(self, node: Node, target: Target) -> int:
+        """A layer's bound on the array, for the rows that are needed."""
+        return self.needed[node.index].spec.array_cycles(target)
 
     def array_cycles(self, target: Target) -> int:
         """Sum of the layers' own bounds on the array."""
-        return sum(node.spec.array_cycles(target) for node in self.nodes)
+        return sum(self.own_array_cycles(node, target) for node in self.nodes)
 
     def network_bound_cycles(self, target: Target) -> int:
         """max(sum of array bounds, compulsory off-chip bytes / bandwidth): no schedule is faster."""
