@@ -83,8 +83,8 @@ def test_parameters_that_the_core_reads_off_chip_in_parts_are_priced_as_they_are
     with dialects.new_context(), ir.Location.unknown():
         network = Network(TensorType((2, 40), "i8"))
         bias = network.constant(np.zeros(34, np.int32))
-        result = network.add(
-            "fully_connected", network.arguments[0], network.constant(weights), bias, rescale=Rescale.from_scales([0.01]),
+        result = network.insert(
+            "fully_connected", network.inputs[0], network.constant(weights), bias, rescale=Rescale.from_scales([0.01]),
             output=TensorType((), "i8"),
         )  # fmt: skip
         module = network.returns(result)
