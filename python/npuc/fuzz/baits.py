@@ -172,7 +172,21 @@ def maps_in_a_row(net: Net) -> None:
             return
 
 
-# layouts -------------------------------------------------------------------------------------------
+@bait(3)
+def few_channels(net: Net) -> None:
+    """A depthwise convolution of a single channel is a convolution; one of few may take the columns of its kernel as channels."""
+    x = net.image()
+    batch, height, width, depth = net.type(x).shape
+    channels = net.pick(*(count for count in (1, 1, 2, 3) if width * depth % count == 0))
+    net.hint(reshaped(net, x, batch, height, width * depth // channels, channels))
+    draw(net, net.pick("depthwise_conv2d", "depthwise_conv2d", "conv2d"))
+
+
+@bait()
+def place_of_the_greatest_real(net: Net) -> None:
+    """argmax(dequantize(x)), as exporters leave it."""
+    net.hint(draw(net, "dequantize"))
+    draw(net, "argmax")
 
 
 @bait(6)
@@ -199,6 +213,9 @@ def sides_of_one_value(net: Net) -> None:
         return
     params = {} if name in ("maximum", "minimum") else {"zp_a": net.zero_point(), "zp_b": net.zero_point(), "rescale": net.rescale(0.02)}
     net.op(name, *sides, output=TensorType((), "i8"), **params)
+
+
+# layouts -------------------------------------------------------------------------------------------
 
 
 @bait(3)
