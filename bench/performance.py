@@ -200,7 +200,9 @@ def losses_section(found: Figures) -> list[str]:
     lines = ["## Where we lose, and why", ""]
     lines += [
         "Networks that take more cycles than Vela's best mode, or that are not compiled, and below each the layers that lose the most cycles, with",
-        "their two largest causes ([what they mean](machine.md#where-the-cycles-go)). The share is of the network's cycles.", "",
+        "their two largest causes ([what they mean](machine.md#where-the-cycles-go)). The share is of the network's cycles. Vela reports no latency",
+        "for weights that it streams, while a transfer here pays one, and no layer has fewer bytes here than there: a network that is nothing but",
+        "weights can hardly be faster.", "",
     ]  # fmt: skip
     any_lost = False
     for preset, rows in found.items():
