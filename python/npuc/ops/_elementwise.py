@@ -10,6 +10,7 @@ import numpy as np
 from npuc.isa import elementwise as isa
 from npuc.isa.base import Instruction, Operand
 from npuc.numerics.rescale import Rescale, scale_values
+from npuc.ops._broadcast import Broadcasting
 from npuc.ops._checks import ACTIVATIONS, activation_types, at_most_rank_4, dtype_is, in_range, rescale_ok
 from npuc.ops._views import broadcast
 from npuc.ops.base import NUMPY_DTYPES, OpSpec, Refusal, Region, TensorType, Tile, param, region_type
@@ -45,38 +46,12 @@ class Map(OpSpec):
 
 
 @dataclass(frozen=True)
-class Pairwise(OpSpec):
-    """y[p] = f(a[p], b[p]); shapes broadcast as numpy's: aligned right, extents equal or 1."""
+class Pairwise(Broadcasting):
+    """y[p] = f(a[p], b[p]) by the output path; shapes broadcast."""
 
     operand_names: ClassVar[tuple[str, ...]] = ("a", "b")
+    between: ClassVar[str] = " and "
     kind: ClassVar[isa.ElementwiseKind]
-
-    def unequal(self) -> Iterator[str]:
-        """The shapes do not broadcast."""
-        a, b = self.inputs
-        try:
-            np.broadcast_shapes(a.shape, b.shape)
-        except ValueError:
-            yield f"operands are {a} and {b}, wanted shapes that broadcast"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of the result."""
-        return tuple(np.broadcast_shapes(*(tensor.shape for tensor in self.inputs)))
-
-    @property
-    def splits(self) -> frozenset[int]:
-        return frozenset(range(len(self.output.shape)))
-
-    def tile(self, region: Region) -> Tile:
-        regions = tuple(
-            tuple(
-                (0, 1) if extent == 1 else cut for extent, cut in zip(tensor.shape, region[len(region) - len(tensor.shape) :], strict=True)
-            )
-            for tensor in self.inputs
-        )
-        types = tuple(region_type(tensor, cut) for tensor, cut in zip(self.inputs, regions, strict=True))
-        return Tile(replace(self, inputs=types, output=region_type(self.output, region)), regions)
 
     @property
     def channelwise(self) -> tuple[int, ...]:
@@ -105,7 +80,7 @@ class Binary(Pairwise):
         for name, zero_point, tensor in (("zp_a", self.zp_a, a), ("zp_b", self.zp_b, b)):
             yield from in_range(name, zero_point, tensor.dtype)
         yield from rescale_ok(self.rescale, (1,), self.output.dtype)
-        yield from self.unequal()
+        yield from self.broadcast_problems()
 
     def mistyped(self) -> Iterator[str]:
         """The inputs have types that the op takes."""

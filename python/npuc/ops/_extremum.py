@@ -26,7 +26,7 @@ class Extremum(Pairwise):
         a, b = self.inputs
         yield from dtype_is("a", a, "i8", "i16", "i32")
         yield from dtype_is("b", b, a.dtype)
-        yield from self.unequal()
+        yield from self.broadcast_problems()
 
     def infer(self) -> TensorType:
         return TensorType(self.shape, self.inputs[0].dtype)

@@ -350,6 +350,16 @@ def target_of(module: Any) -> Target:
     return targets.get(reference.name).with_sram(reference.sram_bytes)
 
 
+def named_target(module: Any) -> Target | None:
+    """As `target_of`; None where the module is for no machine in particular."""
+    return target_of(module) if TARGET_ATTRIBUTE in module.operation.attributes else None
+
+
+def refuses(target: Target, *specs: OpSpec) -> bool:
+    """Whether the machine refuses one of them, whatever the tiling."""
+    return any(next(spec.limits(target), None) is not None for spec in specs)
+
+
 def operations(module: Any, *names: str) -> list[ir.Operation]:
     """Every operation inside `module`, in program order, or those called one of `names`.
 
@@ -432,6 +442,12 @@ def fused(op: ir.Operation, *more: ir.Operation) -> ir.Location:
     if not more:
         return op.location
     return ir.Location.fused([op.location, *(other.location for other in more)])
+
+
+def beside_layer(op: ir.Operation, part: str) -> ir.Location:
+    """The location of an op that a pass puts before or behind `op`: named after its layer, where that has a name."""
+    name = layer_name(op)
+    return ir.Location.name(f"{name}/{part}") if name else op.location
 
 
 def is_constant(value: ir.Value) -> bool:

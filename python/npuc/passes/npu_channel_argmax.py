@@ -17,7 +17,7 @@ from npuc.ops.base import TensorType
 from npuc.ops.dequantize import Dequantize
 from npuc.ops.reshape import Reshape
 from npuc.ops.transpose import Transpose
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, defining, replace_op, target_of
+from npuc.passes.base import Pass, apply_patterns, defining, named_target, replace_op
 from npuc.targets.base import Target
 
 # from here to its inverse no product of a scale and an integer of 17 bits leaves the normal numbers: other integers, other values
@@ -29,9 +29,9 @@ class NpuChannelArgmax(Pass):
     def run(self, module: ir.Module) -> None:
         apply_patterns(module, ("npu.argmax", _read_integers))
         # a module for no machine in particular keeps what every machine takes
-        if TARGET_ATTRIBUTE not in module.operation.attributes:
+        target = named_target(module)
+        if target is None:
             return
-        target = target_of(module)
 
         def search_channels(view: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
             return _search_channels(view.operation, rewriter, target)

@@ -15,7 +15,7 @@ from npuc.dialects.npu.ops.constant import build_constant
 from npuc.ops.base import TensorType
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, constant_value, replace_op, target_of
+from npuc.passes.base import Pass, apply_patterns, constant_value, named_target, refuses, replace_op
 from npuc.plan.commands import whole_cycles
 from npuc.targets.base import Target
 
@@ -23,7 +23,7 @@ from npuc.targets.base import Target
 @dataclass(frozen=True)
 class NpuDepthwiseToConv2d(Pass):
     def run(self, module: ir.Module) -> None:
-        target = target_of(module) if TARGET_ATTRIBUTE in module.operation.attributes else None
+        target = named_target(module)
 
         def convolve(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
             return _convolve(op.operation, rewriter, target)
@@ -51,6 +51,6 @@ def _convolve(op: ir.Operation, rewriter: rewrite.PatternRewriter, target: Targe
 
 def _faster(convolution: Conv2d, depthwise: DepthwiseConv2d, target: Target) -> bool:
     """A machine that refuses one of them, or both, has its say later."""
-    if any(next(spec.limits(target), None) is not None for spec in (convolution, depthwise)):
+    if refuses(target, convolution, depthwise):
         return False
     return whole_cycles(convolution, target) < whole_cycles(depthwise, target)

@@ -33,7 +33,7 @@ from npuc.ops.base import NUMPY_DTYPES, OpSpec, TensorType
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
 from npuc.ops.fully_connected import FullyConnected
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, constant_value, functions, is_constant, target_of
+from npuc.passes.base import Pass, constant_value, functions, is_constant, named_target
 from npuc.passes.npu_fuse_activations import bounds
 
 CHANNELS_ATTRIBUTE, MACS_ATTRIBUTE = "npu.dropped_channels", "npu.dropped_macs"
@@ -46,7 +46,8 @@ Layer = Conv2d | DepthwiseConv2d | FullyConnected
 class NpuDropChannels(Pass):
     def run(self, module: ir.Module) -> None:
         # a module for no machine in particular keeps no channel for its array's sake
-        multiple = target_of(module).array.channel_multiple if TARGET_ATTRIBUTE in module.operation.attributes else 1
+        target = named_target(module)
+        multiple = target.array.channel_multiple if target is not None else 1
         for function in functions(module):
             _shrink(function.operation, multiple)
 

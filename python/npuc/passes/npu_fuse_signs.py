@@ -13,7 +13,7 @@ from npuc.dialects.base import spec_of
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.depthwise_conv2d import DepthwiseConv2d
 from npuc.ops.rescale import Rescale
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, defining, replace_op, target_of
+from npuc.passes.base import Pass, apply_patterns, defining, named_target, replace_op
 
 _OFFSET = 128
 
@@ -22,7 +22,8 @@ _OFFSET = 128
 class NpuFuseSigns(Pass):
     def run(self, module: ir.Module) -> None:
         # a module for no machine in particular keeps what every machine takes
-        if TARGET_ATTRIBUTE in module.operation.attributes and "ui8" in target_of(module).element_types:
+        target = named_target(module)
+        if target is not None and "ui8" in target.element_types:
             apply_patterns(module, ("npu.conv2d", _read_unsigned), ("npu.depthwise_conv2d", _read_unsigned))
 
 

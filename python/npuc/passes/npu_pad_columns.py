@@ -13,7 +13,7 @@ from torch_mlir import ir, rewrite
 from npuc.dialects.base import build, spec_of
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.pad import Pad
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, layer_name, replace_op, target_of
+from npuc.passes.base import Pass, apply_patterns, beside_layer, named_target, refuses, replace_op
 from npuc.plan.commands import whole_cycles
 from npuc.targets.base import Target
 
@@ -22,9 +22,9 @@ from npuc.targets.base import Target
 class NpuPadColumns(Pass):
     def run(self, module: ir.Module) -> None:
         # a module for no machine in particular has no cost
-        if TARGET_ATTRIBUTE not in module.operation.attributes:
+        target = named_target(module)
+        if target is None:
             return
-        target = target_of(module)
 
         def pad(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
             return _pad(op.operation, rewriter, target)
@@ -40,12 +40,11 @@ def _pad(op: ir.Operation, rewriter: rewrite.PatternRewriter, target: Target) ->
         return True
     padded = Pad.of(spec.inputs[0], pads=(0, 0, 0, 0, left, right, 0, 0), value=spec.zp_x)
     inside = replace(spec, inputs=(padded.output, *spec.inputs[1:]), pads=(*rows, 0, 0))
-    if any(next(one.limits(target), None) is not None for one in (spec, padded, inside)):
+    if refuses(target, spec, padded, inside):
         return True
     if whole_cycles(padded, target) + whole_cycles(inside, target) >= whole_cycles(spec, target):
         return True
-    name = layer_name(op)
     with rewriter.ip:
-        image = build(padded, [op.operands[0]], loc=ir.Location.name(f"{name}/pad") if name else op.location)
+        image = build(padded, [op.operands[0]], loc=beside_layer(op, "pad"))
     replace_op(rewriter, op, inside, [image, *list(op.operands)[1:]])
     return False

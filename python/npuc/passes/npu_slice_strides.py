@@ -14,7 +14,7 @@ from npuc.dialects.base import build, spec_of
 from npuc.ops.base import OpSpec
 from npuc.ops.conv2d import Conv2d
 from npuc.ops.slice import Slice
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, layer_name, replace_op, target_of
+from npuc.passes.base import Pass, apply_patterns, beside_layer, named_target, refuses, replace_op
 from npuc.plan.commands import whole_cycles
 from npuc.targets.base import Target
 
@@ -22,7 +22,7 @@ from npuc.targets.base import Target
 @dataclass(frozen=True)
 class NpuSliceStrides(Pass):
     def run(self, module: ir.Module) -> None:
-        target = target_of(module) if TARGET_ATTRIBUTE in module.operation.attributes else None
+        target = named_target(module)
 
         def slice_first(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
             return _slice_first(op.operation, rewriter, target)
@@ -41,15 +41,14 @@ def _slice_first(op: ir.Operation, rewriter: rewrite.PatternRewriter, target: Ta
     dense = replace(spec, inputs=(picked.output, *spec.inputs[1:]), strides=(1, 1))
     if target is not None and not _pays(spec, (picked, dense), target):
         return True
-    name = layer_name(op)
     with rewriter.ip:
-        value = build(picked, [op.operands[0]], loc=ir.Location.name(f"{name}/slice") if name else op.location)
+        value = build(picked, [op.operands[0]], loc=beside_layer(op, "slice"))
     replace_op(rewriter, op, dense, [value, *list(op.operands)[1:]])
     return False
 
 
 def _pays(strided: OpSpec, sliced: tuple[OpSpec, ...], target: Target) -> bool:
     """What a smaller input saves around the op is worth a quarter of it."""
-    if any(next(spec.limits(target), None) is not None for spec in (strided, *sliced)):
+    if refuses(target, strided, *sliced):
         return True
     return 4 * sum(whole_cycles(spec, target) for spec in sliced) <= 5 * whole_cycles(strided, target)

@@ -15,7 +15,7 @@ from npuc.ops import all_ops
 from npuc.ops.base import OpSpec, Tile
 from npuc.ops.concat import Concat
 from npuc.ops.slice import Slice
-from npuc.passes.base import TARGET_ATTRIBUTE, Pass, apply_patterns, layer_name, target_of
+from npuc.passes.base import Pass, apply_patterns, beside_layer, named_target, refuses
 from npuc.plan.graph import row_axis, row_bytes
 from npuc.targets.base import Target, ceil_div
 
@@ -27,7 +27,8 @@ _TOGETHER = 16
 class NpuSplitChannels(Pass):
     def run(self, module: ir.Module) -> None:
         # a module for no machine in particular fits; where off-chip memory cannot be written the whole input lies in SRAM anyway
-        if TARGET_ATTRIBUTE not in module.operation.attributes or not (target := target_of(module)).dram.writable:
+        target = named_target(module)
+        if target is None or not target.dram.writable:
             return
 
         def split(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> bool:
@@ -39,7 +40,7 @@ class NpuSplitChannels(Pass):
 
 def _split(op: ir.Operation, rewriter: rewrite.PatternRewriter, target: Target) -> bool:
     spec = spec_of(op)
-    if spec.channelwise != (0,) or next(spec.limits(target), None) is not None or _stripe_bytes(spec, target) <= target.sram.bytes:
+    if spec.channelwise != (0,) or refuses(target, spec) or _stripe_bytes(spec, target) <= target.sram.bytes:
         return True
     if 2 * row_bytes(spec.inputs[0]) > target.sram.bytes:
         # then a slice does not fit either
@@ -53,16 +54,15 @@ def _split(op: ir.Operation, rewriter: rewrite.PatternRewriter, target: Target) 
     if chosen is None:
         # the planner says what is short
         return True
-    name = layer_name(op)
     with rewriter.ip:
         parts = []
         for tile in chosen:
             starts, sizes = zip(*tile.regions[0], strict=True)
             picked = Slice.of(spec.inputs[0], starts=starts, sizes=sizes, strides=(1,) * len(sizes))
-            part = build(picked, [op.operands[0]], loc=ir.Location.name(f"{name}/slice") if name else op.location)
+            part = build(picked, [op.operands[0]], loc=beside_layer(op, "slice"))
             parts.append(build(tile.spec, [part], loc=op.location))
         whole = Concat.of(*(tile.spec.output for tile in chosen), axis=len(spec.output.shape) - 1)
-        joined = build(whole, parts, loc=ir.Location.name(f"{name}/concat") if name else op.location)
+        joined = build(whole, parts, loc=beside_layer(op, "concat"))
     rewriter.replace_op(op, [joined])
     return False
 
